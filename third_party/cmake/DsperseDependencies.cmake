@@ -32,10 +32,11 @@ function(dsperse_link_absl_statically)
     endif()
     list(GET config 0 config)
     get_target_property(location ${target} IMPORTED_LOCATION_${config})
-    if(location MATCHES "^(.*)\\.so[.0-9]*$" AND EXISTS "${CMAKE_MATCH_1}.a")
+    string(REGEX REPLACE "\\.so[.0-9]*$" ".a" archive "${location}")
+    if(EXISTS "${archive}")
       set_target_properties(
-        ${target} PROPERTIES IMPORTED_LOCATION_${config} "${CMAKE_MATCH_1}.a"
-                             IMPORTED_SONAME_${config} "" IMPORTED_NO_SONAME_${config} ON)
+        ${target} PROPERTIES IMPORTED_LOCATION_${config} "${archive}" IMPORTED_SONAME_${config} ""
+                             IMPORTED_NO_SONAME_${config} ON)
     endif()
   endforeach()
 endfunction()
