@@ -1,0 +1,324 @@
+#include "fold/ir/tensor.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "fold/ir/status_macros.h"
+
+namespace dsperse {
+
+// W[outer][channel][inner] · factors[channel].
+struct Tensor::Scaling {
+  Tensor base;
+  int64_t channels;
+  int64_t inner;
+  std::vector<double> factors;
+};
+
+namespace {
+
+// Applies `scaling` to elements [first, first + count) whose source type is S and result type D.
+template <typename S, typename D>
+void ScaleRun(const char* in, char* out, int64_t first, int64_t count, int64_t channels,
+              int64_t inner, const double* factors) {
+  int64_t channel = (first / inner) % channels;
+  int64_t left = inner - first % inner;  // elements until the channel changes
+  while (count > 0) {
+    const int64_t run = std::min(left, count);
+    const double factor = factors[channel];
+    for (int64_t i = 0; i < run; ++i) {
+      S source;
+      std::memcpy(&source, in + i * sizeof(S), sizeof(S));
+      const D result = static_cast<D>(static_cast<double>(source) * factor);
+      std::memcpy(out + i * sizeof(D), &result, sizeof(D));
+    }
+    in += run * sizeof(S);
+    out += run * sizeof(D);
+    count -= run;
+    left = inner;
+    if (++channel == channels) channel = 0;
+  }
+}
+
+template <typename F>
+void DispatchFloat(DType type, F&& f) {
+  switch (type) {
+    case DType::kDouble: return f(TypeTag<double>{});
+    case DType::kFloat16: return f(TypeTag<Float16>{});
+    case DType::kBfloat16: return f(TypeTag<Bfloat16>{});
+    default: return f(TypeTag<float>{});
+  }
+}
+
+// A bool of C++ may only be 0 or 1; a file may hold anything.
+void NormalizeBools(DType type, std::string* bytes) {
+  if (type != DType::kBool) return;
+  for (char& c : *bytes) c = c != 0 ? 1 : 0;
+}
+
+}  // namespace
+
+absl::StatusOr<Tensor> Tensor::Shell(DType type, Dims dims) {
+  DSPERSE_ASSIGN_OR_RETURN(const int64_t count, NumElements(dims));
+  const int bits = BitWidth(type);
+  if (bits == 0 && type != DType::kString) {
+    return absl::InvalidArgumentError("tensor of undefined type");
+  }
+  int64_t bytes = 0;
+  if (bits >= 8) {
+    if (__builtin_mul_overflow(count, int64_t{bits / 8}, &bytes)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("dimensions ", DimsToString(dims), " overflow 64 bits"));
+    }
+  } else if (bits == 4) {
+    bytes = count / 2 + count % 2;
+  }
+  Tensor tensor;
+  tensor.type_ = type;
+  tensor.dims_ = std::move(dims);
+  tensor.count_ = count;
+  tensor.bytes_ = bytes;
+  return tensor;
+}
+
+absl::StatusOr<Tensor> Tensor::FromBytes(DType type, Dims dims, std::string bytes) {
+  DSPERSE_ASSIGN_OR_RETURN(Tensor tensor, Shell(type, std::move(dims)));
+  if (static_cast<int64_t>(bytes.size()) != tensor.bytes_ || type == DType::kString) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        DTypeName(type), " tensor of shape ", DimsToString(tensor.dims_), " needs ", tensor.bytes_,
+        " bytes of payload, not ", bytes.size()));
+  }
+  NormalizeBools(type, &bytes);
+  tensor.data_ = std::make_shared<const std::string>(std::move(bytes));
+  return tensor;
+}
+
+absl::StatusOr<Tensor> Tensor::Uniform(DType type, Dims dims, absl::string_view element) {
+  DSPERSE_ASSIGN_OR_RETURN(Tensor tensor, Shell(type, std::move(dims)));
+  if (BitWidth(type) < 8 || element.size() != static_cast<size_t>(BitWidth(type) / 8)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("an element of type ", DTypeName(type), " has not ", element.size(), " bytes"));
+  }
+  tensor.kind_ = Kind::kUniform;
+  tensor.data_ = std::make_shared<const std::string>(element);
+  return tensor;
+}
+
+absl::StatusOr<Tensor> Tensor::FromSpan(DType type, Dims dims,
+                                        std::shared_ptr<const ByteSource> source, uint64_t offset) {
+  DSPERSE_ASSIGN_OR_RETURN(Tensor tensor, Shell(type, std::move(dims)));
+  tensor.kind_ = Kind::kSpan;
+  tensor.source_ = std::move(source);
+  tensor.offset_ = offset;
+  return tensor;
+}
+
+absl::StatusOr<Tensor> Tensor::FromStrings(Dims dims, std::vector<std::string> strings) {
+  DSPERSE_ASSIGN_OR_RETURN(Tensor tensor, Shell(DType::kString, std::move(dims)));
+  if (static_cast<int64_t>(strings.size()) != tensor.count_) {
+    return absl::InvalidArgumentError(absl::StrCat("string tensor of shape ",
+                                                   DimsToString(tensor.dims_), " holds ",
+                                                   strings.size(), " strings"));
+  }
+  for (const std::string& s : strings) tensor.bytes_ += static_cast<int64_t>(s.size());
+  tensor.kind_ = Kind::kStrings;
+  tensor.strings_ = std::make_shared<const std::vector<std::string>>(std::move(strings));
+  return tensor;
+}
+
+absl::StatusOr<Tensor> Tensor::Scaled(const Tensor& base, int axis, std::vector<double> factors,
+                                      DType type) {
+  if (type == DType::kUndefined) type = base.type_;
+  if (!IsFloat(base.type_) || !IsFloat(type)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("only float tensors can be scaled, not ", DTypeName(base.type_)));
+  }
+  if (axis < 0 || axis >= base.rank() ||
+      base.dims_[axis] != static_cast<int64_t>(factors.size())) {
+    return absl::InvalidArgumentError(absl::StrCat(factors.size(), " factors do not fit axis ", axis,
+                                                   " of shape ", DimsToString(base.dims_)));
+  }
+  DSPERSE_ASSIGN_OR_RETURN(Tensor tensor, Shell(type, base.dims_));
+  auto scaling = std::make_shared<Scaling>();
+  scaling->base = base;
+  scaling->channels = base.dims_[axis];
+  scaling->inner = 1;
+  for (int i = axis + 1; i < base.rank(); ++i) scaling->inner *= base.dims_[i];
+  scaling->factors = std::move(factors);
+  tensor.kind_ = Kind::kScaled;
+  tensor.scaling_ = std::move(scaling);
+  return tensor;
+}
+
+absl::Status Tensor::Read(int64_t offset, absl::Span<char> out) const {
+  const int64_t size = static_cast<int64_t>(out.size());
+  if (offset < 0 || offset > bytes_ || size > bytes_ - offset || kind_ == Kind::kStrings) {
+    return absl::InternalError(absl::StrCat("read of ", size, " bytes at ", offset,
+                                            " from a tensor of ", bytes_, " bytes"));
+  }
+  if (size == 0) return absl::OkStatus();
+  switch (kind_) {
+    case Kind::kBytes:
+      std::memcpy(out.data(), data_->data() + offset, out.size());
+      return absl::OkStatus();
+    case Kind::kUniform: {
+      const int64_t width = static_cast<int64_t>(data_->size());
+      for (int64_t i = 0; i < size; ++i) out[i] = (*data_)[(offset + i) % width];
+      return absl::OkStatus();
+    }
+    case Kind::kSpan:
+      return source_->Read(offset_ + static_cast<uint64_t>(offset), out);
+    case Kind::kScaled:
+      break;
+    case Kind::kStrings:
+      return absl::InternalError("read of a string tensor's bytes");
+  }
+  const Scaling& s = *scaling_;
+  const int64_t width = BitWidth(type_) / 8;
+  const int64_t source_width = BitWidth(s.base.type_) / 8;
+  if (offset % width != 0 || size % width != 0) {
+    return absl::InternalError("unaligned read of a scaled tensor");
+  }
+  const int64_t count = size / width;
+  const int64_t first = offset / width;
+  if (width == source_width) {
+    DSPERSE_RETURN_IF_ERROR(s.base.Read(offset, out));
+    DispatchFloat(type_, [&](auto d) {
+      using D = typename decltype(d)::type;
+      DispatchFloat(s.base.type_, [&](auto b) {
+        using S = typename decltype(b)::type;
+        ScaleRun<S, D>(out.data(), out.data(), first, count, s.channels, s.inner, s.factors.data());
+      });
+    });
+    return absl::OkStatus();
+  }
+  constexpr int64_t kChunk = 1 << 15;  // elements converted at a time
+  std::string buffer;
+  for (int64_t done = 0; done < count;) {
+    const int64_t n = std::min(kChunk, count - done);
+    buffer.resize(static_cast<size_t>(n * source_width));
+    DSPERSE_RETURN_IF_ERROR(
+        s.base.Read((first + done) * source_width, absl::MakeSpan(buffer.data(), buffer.size())));
+    DispatchFloat(type_, [&](auto d) {
+      using D = typename decltype(d)::type;
+      DispatchFloat(s.base.type_, [&](auto b) {
+        using S = typename decltype(b)::type;
+        ScaleRun<S, D>(buffer.data(), out.data() + done * width, first + done, n, s.channels,
+                       s.inner, s.factors.data());
+      });
+    });
+    done += n;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Tensor> Tensor::Load(int64_t max_bytes) const {
+  if (kind_ == Kind::kBytes) return *this;
+  if (kind_ == Kind::kStrings) return absl::UnimplementedError("string tensors are not loaded");
+  if (bytes_ > max_bytes) {
+    return absl::ResourceExhaustedError(absl::StrCat("a tensor of shape ", DimsToString(dims_),
+                                                     " has ", bytes_, " bytes, more than the ",
+                                                     max_bytes, " allowed"));
+  }
+  auto bytes = std::make_shared<std::string>(static_cast<size_t>(bytes_), '\0');
+  DSPERSE_RETURN_IF_ERROR(Read(0, absl::MakeSpan(bytes->data(), bytes->size())));
+  NormalizeBools(type_, bytes.get());
+  Tensor tensor;
+  tensor.type_ = type_;
+  tensor.dims_ = dims_;
+  tensor.count_ = count_;
+  tensor.bytes_ = bytes_;
+  tensor.data_ = std::move(bytes);
+  return tensor;
+}
+
+absl::StatusOr<Tensor> Tensor::WithDims(Dims dims) const {
+  DSPERSE_ASSIGN_OR_RETURN(const int64_t count, NumElements(dims));
+  if (count != count_) {
+    return absl::InvalidArgumentError(absl::StrCat("shape ", DimsToString(dims), " has ", count,
+                                                   " elements, ", DimsToString(dims_), " has ",
+                                                   count_));
+  }
+  Tensor tensor = *this;  // a scaled payload keeps its channels: they are tied to the base's dims
+  tensor.dims_ = std::move(dims);
+  return tensor;
+}
+
+absl::StatusOr<bool> SameBits(const Tensor& a, const Tensor& b) {
+  if (a.dtype() != b.dtype() || a.dims() != b.dims()) return false;
+  if (a.dtype() == DType::kString) return a.strings() == b.strings();
+  constexpr int64_t kChunk = 1 << 16;
+  std::string x, y;
+  for (int64_t offset = 0; offset < a.num_bytes();) {
+    const int64_t n = std::min(kChunk, a.num_bytes() - offset);
+    x.resize(static_cast<size_t>(n));
+    y.resize(static_cast<size_t>(n));
+    DSPERSE_RETURN_IF_ERROR(a.Read(offset, absl::MakeSpan(x.data(), x.size())));
+    DSPERSE_RETURN_IF_ERROR(b.Read(offset, absl::MakeSpan(y.data(), y.size())));
+    if (x != y) return false;
+    offset += n;
+  }
+  return true;
+}
+
+absl::StatusOr<std::vector<double>> ToDoubles(const Tensor& tensor) {
+  DSPERSE_ASSIGN_OR_RETURN(const Tensor loaded, tensor.Load());
+  std::vector<double> out;
+  out.reserve(static_cast<size_t>(tensor.num_elements()));
+  const bool ok = DispatchDType(
+      tensor.dtype(),
+      [&](auto tag) {
+        using T = typename decltype(tag)::type;
+        for (const T& v : loaded.data<T>()) {
+          const double d = static_cast<double>(v);
+          if constexpr (sizeof(T) == 8 && std::is_integral_v<T>) {
+            constexpr int64_t kExact = int64_t{1} << 53;
+            if (v > static_cast<T>(kExact)) return false;
+            if constexpr (std::is_signed_v<T>) {
+              if (v < -kExact) return false;
+            }
+          }
+          out.push_back(d);
+        }
+        return true;
+      },
+      [] { return false; });
+  if (!ok) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(DTypeName(tensor.dtype()), " tensor does not convert to double exactly"));
+  }
+  return out;
+}
+
+absl::StatusOr<std::vector<int64_t>> ToInts(const Tensor& tensor) {
+  DSPERSE_ASSIGN_OR_RETURN(const Tensor loaded, tensor.Load());
+  std::vector<int64_t> out;
+  out.reserve(static_cast<size_t>(tensor.num_elements()));
+  const bool ok = DispatchDType(
+      tensor.dtype(),
+      [&](auto tag) {
+        using T = typename decltype(tag)::type;
+        if constexpr (std::is_integral_v<T>) {
+          for (T v : loaded.data<T>()) {
+            if constexpr (std::is_same_v<T, uint64_t>) {
+              if (v > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) return false;
+            }
+            out.push_back(static_cast<int64_t>(v));
+          }
+          return true;
+        } else {
+          return false;
+        }
+      },
+      [] { return false; });
+  if (!ok) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(DTypeName(tensor.dtype()), " tensor does not convert to int64 exactly"));
+  }
+  return out;
+}
+
+}  // namespace dsperse
