@@ -17,7 +17,7 @@
 #define DSPERSE_FOLD_IR_GRAPH_H_
 
 #include <cstdint>
-#include <deque>
+
 #include <memory>
 #include <string>
 #include <utility>
@@ -97,12 +97,12 @@ class NodeView {
   int num_outputs() const { return static_cast<int>(outputs().size()); }
 
   // Bodies (If: then and else branch, …) in attribute order.
-  absl::Span<const BlockId> bodies() const;
+  std::vector<BlockId> bodies() const;
   // The body held by the attribute, or none.
   BlockId body(absl::string_view attribute) const;
 
-  // Attributes. The typed getters answer `fallback` when the attribute is absent (an attribute of
-  // another type than asked for counts as absent: `CheckAttributes` in import refuses mismatches).
+  // Attributes. The typed getters answer `fallback` when the attribute is absent or of another type
+  // than asked for.
   bool HasAttr(absl::string_view name) const;
   int64_t Int(absl::string_view name, int64_t fallback) const;
   float Float(absl::string_view name, float fallback) const;
@@ -143,6 +143,8 @@ class PayloadTable;
 
 class Graph {
  public:
+  struct Rep;  // the implementation's (graph_rep.h)
+
   Graph();
   Graph(Graph&&) noexcept;
   Graph& operator=(Graph&&) noexcept;
@@ -155,7 +157,10 @@ class Graph {
                                       std::shared_ptr<const PayloadTable> payloads,
                                       absl::string_view name,
                                       std::vector<std::string>* notes = nullptr);
-  // The model as a proto; payloads of `inline_limit` bytes and more become tokens into `payloads`.
+  // The model in wire format, fields in canonical order, with payloads of `inline_limit` bytes and more
+  // as tokens into `payloads` (which must be empty and receives every payload).
+  absl::StatusOr<std::string> ExportBytes(PayloadTable* payloads, int64_t inline_limit = 1024) const;
+  // The same, parsed.
   absl::StatusOr<std::unique_ptr<onnx::ModelProto>> Export(PayloadTable* payloads,
                                                            int64_t inline_limit = 1024) const;
   // An independent copy (payloads are shared, they are immutable).
@@ -264,8 +269,12 @@ class Graph {
   // Moves all of a body's nodes and initializers into `before`'s block just before it (for
   // inlining a constant If); names stay, they are unique already. The body is left empty.
   void InlineBody(BlockId body, NodeId before);
-  // Restores topological order, stable by the present order. Internal error on a cycle.
-  absl::Status SortBlock(BlockId block);
+  // Restores topological order, stable by the present order; true if anything moved. InvalidArgument
+  // on a cycle. O(block with its bodies).
+  absl::StatusOr<bool> SortBlock(BlockId block);
+  // Drops value_info and quantization annotations that name nothing alive; true if there were any.
+  // (Those of values that an edit removed are never exported.)
+  bool DropStaleInfo();
 
   // Checks every invariant in the class comment: Internal, naming the first that fails. O(size).
   absl::Status Verify() const;
@@ -275,7 +284,6 @@ class Graph {
 
  private:
   friend class NodeView;
-  struct Rep;
   std::unique_ptr<Rep> rep_;
 };
 

@@ -1,0 +1,173 @@
+// Graph → wire format of onnx::ModelProto.
+//
+// Written field by field, in canonical order, from the protos of nodes and tensors: no copy of the
+// model is made. Payloads stay tokens; the saver (model_file.cc) puts them in place.
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "fold/ir/graph.h"
+#include "fold/ir/graph_rep.h"
+#include "fold/ir/status_macros.h"
+
+namespace dsperse {
+namespace {
+
+void AppendVarint(uint64_t value, std::string* out) {
+  while (value >= 0x80) {
+    out->push_back(static_cast<char>(value | 0x80));
+    value >>= 7;
+  }
+  out->push_back(static_cast<char>(value));
+}
+
+void AppendHeader(int field, size_t length, std::string* out) {
+  AppendVarint(static_cast<uint64_t>(field) << 3 | 2, out);
+  AppendVarint(length, out);
+}
+
+absl::Status AppendMessage(int field, const google::protobuf::MessageLite& message,
+                           std::string* out) {
+  AppendHeader(field, message.ByteSizeLong(), out);
+  if (!message.AppendPartialToString(out)) {
+    return absl::ResourceExhaustedError("a message exceeds protobuf's limit of 2 GiB");
+  }
+  return absl::OkStatus();
+}
+
+class Exporter {
+ public:
+  Exporter(const Graph& graph, Graph::Rep& rep, PayloadTable* payloads, int64_t inline_limit)
+      : graph_(graph), rep_(rep), payloads_(payloads), inline_limit_(inline_limit) {}
+
+  absl::Status Block(BlockId id, std::string* out) {
+    const BlockRep& block = rep_.at(id);
+    for (NodeId n = block.first; n.valid(); n = rep_.at(n).next) {
+      DSPERSE_RETURN_IF_ERROR(Node(n, out));
+    }
+    if (block.proto->has_name()) {
+      AppendHeader(onnx::GraphProto::kNameFieldNumber, block.proto->name().size(), out);
+      out->append(block.proto->name());
+    }
+    for (ValueId v : graph_.Initializers(id)) {
+      if (rep_.at(v).sparse_proto == nullptr) DSPERSE_RETURN_IF_ERROR(Initializer(v, out));
+    }
+    return Rest(id, out);
+  }
+
+ private:
+  absl::Status Node(NodeId n, std::string* out) {
+    rep_.RefreshNames(n);
+    const NodeRep& node = rep_.at(n);
+    if (node.bodies.empty()) return AppendMessage(onnx::GraphProto::kNodeFieldNumber, *node.proto, out);
+    onnx::NodeProto copy;
+    copy.CopyFrom(*node.proto);
+    for (const auto& [body, attribute] : node.bodies) {
+      std::string bytes;
+      DSPERSE_RETURN_IF_ERROR(Block(body, &bytes));
+      if (!copy.mutable_attribute(attribute)->mutable_g()->ParseFromString(bytes)) {
+        return absl::InternalError(absl::StrCat(rep_.Where(n), ": its body can't be read back"));
+      }
+    }
+    return AppendMessage(onnx::GraphProto::kNodeFieldNumber, copy, out);
+  }
+
+  absl::Status Initializer(ValueId v, std::string* out) {
+    const ValueRep& value = rep_.at(v);
+    if (value.tensor_proto != nullptr && absl::string_view(value.tensor_proto->name()) == value.name) {
+      return AppendMessage(onnx::GraphProto::kInitializerFieldNumber, *value.tensor_proto, out);
+    }
+    onnx::TensorProto proto;
+    if (value.tensor_proto != nullptr) proto = *value.tensor_proto;
+    proto.set_name(std::string(value.name));
+    if (value.tensor_proto == nullptr) {
+      DSPERSE_RETURN_IF_ERROR(TensorToProto(*value.tensor, inline_limit_, payloads_, &proto));
+    }
+    return AppendMessage(onnx::GraphProto::kInitializerFieldNumber, proto, out);
+  }
+
+  // All fields after the initializers.
+  absl::Status Rest(BlockId id, std::string* out) {
+    const BlockRep& block = rep_.at(id);
+    onnx::GraphProto rest;
+    if (block.proto->has_doc_string()) rest.set_doc_string(block.proto->doc_string());
+    for (size_t i = 0; i < block.inputs.size(); ++i) {
+      *rest.add_input() = *block.input_infos[i];
+      rest.mutable_input()->rbegin()->set_name(std::string(rep_.at(block.inputs[i]).name));
+    }
+    for (size_t i = 0; i < block.outputs.size(); ++i) {
+      *rest.add_output() = *block.output_infos[i];
+      rest.mutable_output()->rbegin()->set_name(std::string(rep_.at(block.outputs[i]).name));
+    }
+    for (const auto& [value, info] : block.infos) {
+      if (value.valid() && !rep_.at(value).live) continue;
+      *rest.add_value_info() = *info;
+      if (value.valid()) rest.mutable_value_info()->rbegin()->set_name(std::string(rep_.at(value).name));
+    }
+    for (const BlockRep::Annotation& annotation : block.annotations) {
+      bool alive = true;
+      for (ValueId v : annotation.values) alive &= !v.valid() || rep_.at(v).live;
+      if (alive) *rest.add_quantization_annotation() = *annotation.proto;
+    }
+    for (ValueId v : graph_.Initializers(id)) {
+      if (rep_.at(v).sparse_proto != nullptr) *rest.add_sparse_initializer() = *rep_.at(v).sparse_proto;
+    }
+    *rest.mutable_metadata_props() = block.proto->metadata_props();
+    rest.GetReflection()->MutableUnknownFields(&rest)->MergeFrom(
+        block.proto->GetReflection()->GetUnknownFields(*block.proto));
+    if (!rest.AppendPartialToString(out)) {
+      return absl::ResourceExhaustedError("the graph's declarations exceed protobuf's limit of 2 GiB");
+    }
+    return absl::OkStatus();
+  }
+
+  const Graph& graph_;
+  Graph::Rep& rep_;
+  PayloadTable* payloads_;
+  int64_t inline_limit_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::string> Graph::ExportBytes(PayloadTable* payloads, int64_t inline_limit) const {
+  *payloads = *rep_->payloads;  // tokens in the protos stay what they are
+  std::string graph_bytes;
+  DSPERSE_RETURN_IF_ERROR(
+      Exporter(*this, *rep_, payloads, inline_limit).Block(main(), &graph_bytes));
+
+  // Fields of the model before and after `graph` (7).
+  onnx::ModelProto before, after;
+  const onnx::ModelProto& model = *rep_->model;
+  if (model.has_ir_version()) before.set_ir_version(model.ir_version());
+  if (model.has_producer_name()) before.set_producer_name(model.producer_name());
+  if (model.has_producer_version()) before.set_producer_version(model.producer_version());
+  if (model.has_domain()) before.set_domain(model.domain());
+  if (model.has_model_version()) before.set_model_version(model.model_version());
+  if (model.has_doc_string()) before.set_doc_string(model.doc_string());
+  *after.mutable_opset_import() = model.opset_import();
+  *after.mutable_metadata_props() = model.metadata_props();
+  *after.mutable_training_info() = model.training_info();
+  *after.mutable_configuration() = model.configuration();
+  after.GetReflection()->MutableUnknownFields(&after)->MergeFrom(
+      model.GetReflection()->GetUnknownFields(model));
+
+  std::string out;
+  out.reserve(graph_bytes.size() + 1024);
+  before.AppendPartialToString(&out);
+  AppendHeader(onnx::ModelProto::kGraphFieldNumber, graph_bytes.size(), &out);
+  out.append(graph_bytes);
+  after.AppendPartialToString(&out);
+  return out;
+}
+
+absl::StatusOr<std::unique_ptr<onnx::ModelProto>> Graph::Export(PayloadTable* payloads,
+                                                                int64_t inline_limit) const {
+  DSPERSE_ASSIGN_OR_RETURN(const std::string bytes, ExportBytes(payloads, inline_limit));
+  auto model = std::make_unique<onnx::ModelProto>();
+  if (!model->ParseFromString(bytes)) {
+    return absl::InternalError("the exported model can't be read back");
+  }
+  return model;
+}
+
+}  // namespace dsperse
