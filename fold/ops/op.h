@@ -75,6 +75,15 @@ struct OpDef {
   bool foldable = true;
   // Rearranges elements without computing with them.
   bool moves_data = false;
+  // Each output element depends on the elements at its own (broadcast) place of the inputs only, and
+  // every output has the broadcast shape of all inputs: uniform inputs give uniform outputs.
+  bool elementwise = false;
+  // The evaluator takes inputs of any payload (uniform, span, strings, …) and loads what it reads;
+  // for other rows `Evaluate` loads the inputs first.
+  bool any_payload = false;
+  // Every output element is an element of an input or attribute, bit for bit (NaNs too). Implied by
+  // `moves_data`.
+  bool keeps_bits = false;
 };
 
 // The row for `node` at its opset, or null.

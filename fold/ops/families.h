@@ -1,0 +1,18 @@
+// The operator families: each function appends its rows of the operator table. One file a family.
+//
+// A new family is a line here and a line in op_table.cc (`kFamilies`). Rows may come in any order; the
+// table sorts them. `work` stays null: the table fills it (fold/ops/work.h).
+#ifndef DSPERSE_FOLD_OPS_FAMILIES_H_
+#define DSPERSE_FOLD_OPS_FAMILIES_H_
+
+#include <vector>
+
+#include "fold/ops/op.h"
+
+namespace dsperse {
+
+void AppendUnaryOps(std::vector<OpDef>* rows);
+
+}  // namespace dsperse
+
+#endif  // DSPERSE_FOLD_OPS_FAMILIES_H_
