@@ -1,0 +1,77 @@
+// Runs a fuzzer's body without libFuzzer: on every file of the folder given as argument, on damaged copies of
+// these, and on inputs of random bytes. The seeds are fixed, so the run is the same everywhere.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <string>
+#include <vector>
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
+
+namespace {
+
+constexpr int kDamagedCopies = 64;
+constexpr int kRandomInputs = 256;
+constexpr size_t kMaxRandomSize = 512;
+
+void RunOn(const std::string& input) {
+  LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(input.data()), input.size());
+}
+
+// The generator's raw output only: distributions of the standard library differ between libraries.
+size_t Below(std::mt19937_64& random, size_t limit) { return random() % limit; }
+
+std::string Damaged(std::string input, std::mt19937_64& random) {
+  const size_t edits = 1 + Below(random, 4);
+  for (size_t i = 0; i < edits && !input.empty(); ++i) {
+    const size_t at = Below(random, input.size());
+    switch (Below(random, 4)) {
+      case 0:
+        input[at] = static_cast<char>(random());
+        break;
+      case 1:
+        input.resize(at);
+        break;
+      case 2:
+        input.erase(at, 1 + Below(random, 16));
+        break;
+      default:
+        input.insert(at, input.substr(Below(random, input.size()), 16));
+    }
+  }
+  return input;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::vector<std::filesystem::path> files;
+  if (argc > 1 && std::filesystem::is_directory(argv[1])) {
+    for (const auto& entry : std::filesystem::directory_iterator(argv[1])) {
+      if (entry.is_regular_file()) files.push_back(entry.path());
+    }
+  }
+  std::sort(files.begin(), files.end());
+
+  std::mt19937_64 random(20240607);
+  size_t runs = 0;
+  for (const auto& file : files) {
+    std::ifstream stream(file, std::ios::binary);
+    const std::string input{std::istreambuf_iterator<char>(stream), {}};
+    RunOn(input);
+    for (int i = 0; i < kDamagedCopies; ++i) RunOn(Damaged(input, random));
+    runs += 1 + kDamagedCopies;
+  }
+  for (int i = 0; i < kRandomInputs; ++i, ++runs) {
+    std::string input(Below(random, kMaxRandomSize), '\0');
+    for (char& c : input) c = static_cast<char>(random());
+    RunOn(input);
+  }
+  std::printf("%zu seed files, %zu inputs\n", files.size(), runs);
+  return 0;
+}
