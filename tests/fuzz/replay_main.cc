@@ -1,5 +1,6 @@
-// Runs a fuzzer's body without libFuzzer: on every file of the folder given as argument, on damaged copies of
-// these, and on inputs of random bytes. The seeds are fixed, so the run is the same everywhere.
+// Runs a fuzzer's body without libFuzzer: on every file of the folder given as argument, on damaged
+// copies of these, and on inputs of random bytes. The seeds are fixed, so the run is the same
+// everywhere.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
