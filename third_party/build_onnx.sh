@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the ONNX library once, from its pinned source package, into the user's cache:
 #   ${XDG_CACHE_HOME:-~/.cache}/dsperse-slice/onnx-1.19.1-<first 12 digits of this file's SHA-256>
+# The package's operator tests (models, inputs, expected outputs) go to share/onnx-test-data in it.
 # Does nothing when it is there. `--prefix` prints that folder and stops.
 set -euo pipefail
 
@@ -48,6 +49,8 @@ cmake -S "$work/onnx-$version" -B "$work/build" "${generator[@]}" "${launcher[@]
   -DProtobuf_USE_STATIC_LIBS=ON > "$log" 2>&1 || fail "the build could not be configured"
 cmake --build "$work/build" -j "$(nproc)" > "$log" 2>&1 || fail "the build failed"
 cmake --install "$work/build" > "$log" 2>&1 || fail "the install failed"
+mkdir -p "$work/install/share"
+cp -r "$work/onnx-$version/onnx/backend/test/data" "$work/install/share/onnx-test-data"
 
 # Whole or not at all; two builds at once end with one of them.
 mv -T "$work/install" "$prefix" 2> /dev/null || [ -e "$prefix/lib/cmake/ONNX/ONNXConfig.cmake" ]
