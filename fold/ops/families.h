@@ -12,6 +12,13 @@
 namespace dsperse {
 
 void AppendUnaryOps(std::vector<OpDef>* rows);
+void AppendReshapeOps(std::vector<OpDef>* rows);
+void AppendTransposeOps(std::vector<OpDef>* rows);
+void AppendSliceOps(std::vector<OpDef>* rows);
+void AppendGatherOps(std::vector<OpDef>* rows);
+void AppendScatterOps(std::vector<OpDef>* rows);
+void AppendConcatPadOps(std::vector<OpDef>* rows);
+void AppendTopKOps(std::vector<OpDef>* rows);
 
 }  // namespace dsperse
 

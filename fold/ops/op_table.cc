@@ -20,6 +20,13 @@ using AppendFn = void (*)(std::vector<OpDef>*);
 
 constexpr AppendFn kFamilies[] = {
     &AppendUnaryOps,
+    &AppendReshapeOps,
+    &AppendTransposeOps,
+    &AppendSliceOps,
+    &AppendGatherOps,
+    &AppendScatterOps,
+    &AppendConcatPadOps,
+    &AppendTopKOps,
 };
 
 auto Key(const OpDef& row) { return std::make_tuple(row.domain, row.op_type, row.since); }

@@ -1,0 +1,44 @@
+#include "fold/ops/parallel.h"
+
+#include <algorithm>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace dsperse {
+namespace {
+
+// Starting a thread costs some ten microseconds; below this many operations it isn't worth it.
+constexpr int64_t kOperationsPerThread = 100'000;
+
+}  // namespace
+
+void ParallelFor(int threads, int64_t count, int64_t cost,
+                 const std::function<void(int64_t begin, int64_t end)>& body) {
+  if (count <= 0) return;
+  const int64_t by_cost =
+      cost >= kOperationsPerThread ? count : count / (kOperationsPerThread / std::max<int64_t>(cost, 1));
+  const int64_t parts = std::min({static_cast<int64_t>(std::max(threads, 1)), count, by_cost});
+  if (parts <= 1) {
+    body(0, count);
+    return;
+  }
+  const int64_t share = count / parts;
+  const int64_t extra = count % parts;
+  const auto start = [&](int64_t part) { return part * share + std::min(part, extra); };
+  std::vector<std::thread> workers;
+  workers.reserve(static_cast<size_t>(parts - 1));
+  int64_t part = 1;
+  for (; part < parts; ++part) {
+    try {
+      workers.emplace_back(body, start(part), start(part + 1));
+    } catch (const std::system_error&) {
+      break;  // no more threads to be had: the caller does the rest
+    }
+  }
+  body(0, start(1));
+  if (part < parts) body(start(part), count);
+  for (std::thread& worker : workers) worker.join();
+}
+
+}  // namespace dsperse
