@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# run.sh BUILD_DIR C++_COMPILER: installs the tree built in BUILD_DIR, builds the project beside this file
+# against it, and runs that.
+set -euo pipefail
+build=$1
+compiler=$2
+here=$(cd "$(dirname "$0")" && pwd)
+work=$build/consumer
+rm -rf "$work"
+cmake --install "$build" --prefix "$work/prefix" > "$work.log"
+"$work/prefix/bin/dsperse-slice" --version
+# Nothing in the installed package may lead back to the source or build tree.
+top=$(cd "$here/../.." && pwd)
+if grep -rnF "$top/" "$work/prefix/lib/cmake"; then
+  echo "the installed package names the source tree" >&2
+  exit 1
+fi
+cmake -S "$here" -B "$work/build" -G Ninja -DCMAKE_PREFIX_PATH="$work/prefix" \
+  -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_BUILD_TYPE=Release > "$work.log"
+cmake --build "$work/build"
+"$work/build/consumer"
