@@ -1,0 +1,139 @@
+// Files: one to read spans from, and one to be written and put in place in one step.
+//
+// Errors name the file. Reading: NotFound, PermissionDenied, InvalidArgument (a directory, not a regular
+// file), DataLoss (it shrank), FailedPrecondition (it changed since it was opened), Unavailable (I/O).
+// Writing: ResourceExhausted (no space), PermissionDenied, NotFound (no such folder), InvalidArgument (a
+// directory), Unavailable (I/O).
+#ifndef DSPERSE_FOLD_IR_FILE_H_
+#define DSPERSE_FOLD_IR_FILE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "fold/ir/tensor.h"
+
+namespace dsperse {
+
+// A regular file, read at any offset. Every read checks afterwards that the file is what it was when it
+// was opened. Thread-safe.
+class InputFile : public ByteSource {
+ public:
+  // `hold` keeps the descriptor open, so that the content stays readable after the path has been
+  // replaced; otherwise the file is opened anew for each read (for models with hundreds of data files).
+  static absl::StatusOr<std::shared_ptr<const InputFile>> Open(const std::string& path,
+                                                               bool hold = true);
+  ~InputFile() override;
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  absl::Status Read(uint64_t offset, absl::Span<char> out) const override;
+  absl::string_view name() const override { return path_; }
+  uint64_t size() const { return stamp_.size; }
+
+ private:
+  struct Stamp {
+    uint64_t size = 0;
+    uint64_t device = 0;
+    uint64_t inode = 0;
+    int64_t seconds = 0;
+    int64_t nanoseconds = 0;
+  };
+  InputFile(std::string path, Stamp stamp, int fd)
+      : path_(std::move(path)), stamp_(stamp), fd_(fd) {}
+  static absl::StatusOr<int> OpenStamped(const std::string& path, Stamp* stamp);
+  absl::Status CheckUnchanged(int fd) const;
+
+  const std::string path_;
+  const Stamp stamp_;
+  const int fd_;  // −1: opened for each read
+};
+
+// Bytes in memory as a source.
+class MemoryFile : public ByteSource {
+ public:
+  MemoryFile(std::string bytes, absl::string_view name) : bytes_(std::move(bytes)), name_(name) {}
+  absl::Status Read(uint64_t offset, absl::Span<char> out) const override;
+  absl::string_view name() const override { return name_; }
+  uint64_t size() const { return bytes_.size(); }
+
+ private:
+  const std::string bytes_;
+  const std::string name_;
+};
+
+// Takes bytes in order.
+class ByteSink {
+ public:
+  virtual ~ByteSink() = default;
+  virtual absl::Status Append(absl::string_view bytes) = 0;
+  // Appends the canonical form of `tensor` (any but strings).
+  virtual absl::Status AppendTensor(const Tensor& tensor) = 0;
+};
+
+// Into a string.
+class StringSink : public ByteSink {
+ public:
+  absl::Status Append(absl::string_view bytes) override;
+  absl::Status AppendTensor(const Tensor& tensor) override;
+  std::string& bytes() { return bytes_; }
+
+ private:
+  std::string bytes_;
+};
+
+// Writes a temporary file beside `path`, which takes that name at the end. The destructor removes the
+// temporary of a file that was not committed; CleanUpTemporaries (model_file.h) does so from a signal
+// handler. A symbolic link is followed: what it points to is replaced. The new file has the permissions
+// of the one it replaces. Where `path` is a device or a pipe, the bytes go straight there.
+class OutputFile : public ByteSink {
+ public:
+  // Exactly `size` bytes are to follow. They are reserved on the disk first, so that a full one is
+  // noticed before anything is written.
+  static absl::StatusOr<std::unique_ptr<OutputFile>> Create(const std::string& path, uint64_t size);
+  ~OutputFile() override;
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+
+  absl::Status Append(absl::string_view bytes) override;
+  absl::Status AppendTensor(const Tensor& tensor) override;
+
+  // Flushes and closes. With `fsync`, the bytes are on the disk when it returns.
+  absl::Status Finish(bool fsync);
+  // Gives the finished file its name. With `fsync`, the name is on the disk when it returns.
+  absl::Status Commit(bool fsync);
+
+  // Unlinks all temporaries. Async-signal-safe.
+  static void CleanUp();
+
+ private:
+  struct Temporary;
+  struct Free {
+    void operator()(char* p) const;
+  };
+  OutputFile() = default;
+  absl::Status OpenTemporary(uint64_t size);
+  absl::Status Write(const char* data, size_t size);
+
+  std::string path_;                // as given, for messages
+  std::string target_;              // symbolic links resolved
+  Temporary* temporary_ = nullptr;  // null: writes straight to `target_`
+  int fd_ = -1;
+  uint64_t reserved_ = 0;
+  uint64_t written_ = 0;  // handed to the system
+  size_t used_ = 0;       // waiting in the buffer
+  std::unique_ptr<char, Free> buffer_;
+};
+
+// The folder part of `path`: "." for a bare name.
+std::string FolderOf(absl::string_view path);
+
+}  // namespace dsperse
+
+#endif  // DSPERSE_FOLD_IR_FILE_H_

@@ -1,0 +1,37 @@
+// Model files as protos: the half of model_file.h that knows no Graph.
+#ifndef DSPERSE_FOLD_IR_PROTO_FILE_H_
+#define DSPERSE_FOLD_IR_PROTO_FILE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "fold/ir/model_file.h"
+#include "fold/ir/tensor_proto.h"
+
+namespace dsperse {
+
+// A model whose large payloads are tokens into `payloads`.
+struct SkeletonModel {
+  std::unique_ptr<onnx::ModelProto> model;
+  std::shared_ptr<PayloadTable> payloads;
+};
+
+// Reads the `size` bytes in `source`; `max_memory` as in LoadOptions. Model-local functions are left.
+// Errors: those of LoadModel that concern the file as such.
+absl::StatusOr<SkeletonModel> ReadModelProto(const std::shared_ptr<const ByteSource>& source,
+                                             uint64_t size, int64_t max_memory);
+
+// Writes a serialised ModelProto, tokens replaced by their payloads, to `path` as SaveModel does.
+absl::StatusOr<SavedModel> WriteSkeleton(absl::string_view skeleton, const PayloadTable& payloads,
+                                         const std::string& path, const SaveOptions& options = {});
+// The same into memory.
+absl::StatusOr<std::string> WriteSkeletonToBytes(absl::string_view skeleton,
+                                                 const PayloadTable& payloads);
+
+}  // namespace dsperse
+
+#endif  // DSPERSE_FOLD_IR_PROTO_FILE_H_
