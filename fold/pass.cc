@@ -14,12 +14,16 @@ Facts& PassContext::facts() {
 }
 
 void PassContext::Note(std::string text) {
-  remarks_.push_back({Remark::Kind::kNote, pass_, "", "", std::move(text)});
+  remarks_.push_back({Remark::Kind::kNote, pass_, "", "", std::move(text), {}});
+}
+
+void PassContext::Missed(std::string text) {
+  remarks_.push_back({Remark::Kind::kMissed, pass_, "", "", std::move(text), {}});
 }
 
 void PassContext::Add(Remark::Kind kind, const NodeView& node, std::string text) {
   remarks_.push_back(
-      {kind, pass_, std::string(node.name()), std::string(node.op_type()), std::move(text)});
+      {kind, pass_, std::string(node.name()), std::string(node.op_type()), std::move(text), {}});
 }
 
 }  // namespace dsperse

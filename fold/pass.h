@@ -27,13 +27,20 @@ struct Remark {
   std::string pass;
   std::string node;  // name of the node it is about ("" : the model)
   std::string op;    // its operator
-  std::string text;  // "missed: result has another use"
+  std::string text;  // "result has another use"
+  // Of a fused scale: the factor of each channel (one entry: the same for all). A tiny variance makes a
+  // huge factor, which can push weights out of a prover's fixed-point range.
+  std::vector<double> gains;
 };
 
 struct PassOptions {
   bool duplicate_shared = false;         // --duplicate-shared
   bool exact = false;                    // --exact: lowering keeps to the classes same and same sum
   int64_t max_constant = int64_t{1} << 20;  // --max-constant: growth budget of fold_constants, bytes
+  // Reads every weight that a fusion would scale and declines where a product isn't finite. Without it
+  // only weights that are small, half precision or scaled by a large factor are read beforehand; the
+  // saver refuses to write a product that isn't finite, and the caller may then fold anew with this set.
+  bool check_weights = false;
 };
 
 // What a pass may ask for and report to. One per pipeline run.
@@ -50,12 +57,17 @@ class PassContext {
   // Prices for price-driven rewrites; empty: none.
   PricerFactory pricer;
 
-  void Applied(const NodeView& node, std::string text) { Add(Remark::Kind::kApplied, node, std::move(text)); }
+  void Applied(const NodeView& node, std::string text, std::vector<double> gains = {}) {
+    Add(Remark::Kind::kApplied, node, std::move(text));
+    remarks_.back().gains = std::move(gains);
+  }
   void Missed(const NodeView& node, std::string text) { Add(Remark::Kind::kMissed, node, std::move(text)); }
+  // About a value or the model; `text` names what it is about.
+  void Missed(std::string text);
   void Note(std::string text);
   // Set by the pipeline around each Run.
   void set_pass(absl::string_view name) { pass_ = std::string(name); }
-  // Remarks so far. Of several equal misses (a pass runs in each round) the pipeline keeps the last round's.
+  // Remarks so far. A pass runs in each round; of its misses the pipeline keeps the last round's.
   std::vector<Remark>& remarks() { return remarks_; }
 
  private:
@@ -72,6 +84,9 @@ class Pass {
   virtual ~Pass() = default;
   virtual absl::string_view name() const = 0;     // "fuse_conv_batchnorm"
   virtual absl::string_view summary() const = 0;  // one line for `dsperse-slice passes`
+  // A pass of a later phase first runs when those of the earlier ones have reached their fixed point
+  // (merging equal nodes before fusion would make a Conv shared).
+  virtual int phase() const { return 0; }
   // True if the graph was changed.
   virtual absl::StatusOr<bool> Run(Graph& graph, PassContext& context) const = 0;
 };

@@ -1,0 +1,68 @@
+#include "fold/fold_model.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "fold/ir/status_macros.h"
+#include "fold/registry.h"
+
+namespace dsperse {
+namespace {
+
+std::string QualifiedType(const NodeView& node) {
+  if (node.domain().empty()) return std::string(node.op_type());
+  return absl::StrCat(node.domain(), ".", node.op_type());
+}
+
+}  // namespace
+
+ModelCounts CountModel(const Graph& graph) {
+  ModelCounts counts;
+  for (NodeId id : graph.AllNodes()) {
+    const NodeView node = graph.node(id);
+    ++counts.nodes;
+    ++counts.by_operator[QualifiedType(node)];
+  }
+  const auto count = [&](const char* type) {
+    const auto it = counts.by_operator.find(type);
+    return it == counts.by_operator.end() ? 0 : it->second;
+  };
+  counts.constant_nodes = count("Constant") + count("ConstantOfShape");
+  counts.batch_norms = count("BatchNormalization");
+  counts.initializers = CountInitializers(graph);
+  counts.constant_bytes = graph.ConstantBytes();
+  return counts;
+}
+
+absl::StatusOr<FoldReport> FoldModel(Graph& graph, const FoldOptions& options) {
+  const auto begin = std::chrono::steady_clock::now();
+  DSPERSE_ASSIGN_OR_RETURN(PassList list, ParsePassList(options.passes));
+  FoldReport report;
+  report.before = CountModel(graph);
+  if (list.batchnorm_needs_constant_node && report.before.by_operator.count("Constant") == 0) {
+    list.passes.erase(std::remove(list.passes.begin(), list.passes.end(),
+                                  FindPass("fuse_conv_batchnorm")),
+                      list.passes.end());
+  }
+  if (options.freeze_inputs) report.frozen_inputs = graph.FreezeInputs();
+
+  PassContext context(&graph, options.pass_options);
+  context.target = options.target;
+  context.pricer = options.pricer;
+  PipelineOptions pipeline;
+  pipeline.verify_each = options.verify_each;
+  DSPERSE_ASSIGN_OR_RETURN(PipelineResult result,
+                           RunPipeline(list.passes, graph, context, pipeline));
+  report.changed = result.changed || !report.frozen_inputs.empty();
+  report.rounds = result.rounds;
+  report.passes = std::move(result.passes);
+  report.remarks = std::move(context.remarks());
+  report.after = CountModel(graph);
+  report.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return report;
+}
+
+}  // namespace dsperse

@@ -1,0 +1,43 @@
+// The registry of passes: names, order, the default list, and the syntax of `--passes`.
+#ifndef DSPERSE_FOLD_REGISTRY_H_
+#define DSPERSE_FOLD_REGISTRY_H_
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "fold/pass.h"
+
+namespace dsperse {
+
+struct RegisteredPass {
+  const Pass* pass;    // lives forever
+  bool by_default;     // in the default list
+};
+
+// All passes in the order in which a pipeline runs them.
+absl::Span<const RegisteredPass> RegisteredPasses();
+
+// Null if there is none of that name.
+const Pass* FindPass(absl::string_view name);
+
+struct PassList {
+  std::vector<const Pass*> passes;
+  // Conv + BatchNormalization fusion only in models that hold a Constant node, as DSperse does it.
+  bool batchnorm_needs_constant_node = false;
+};
+
+// `text` is one of
+//   ""  or "default"     the default list
+//   "none"               no pass
+//   "dsperse"            what DSperse's own folding does, for comparison
+//   "a,b"                these passes
+//   "+c,-d"              the default list with c and without d; also after a list's name: "dsperse,-d"
+// The order is always the registry's. InvalidArgument for an unknown name (with a suggestion), for a
+// mixture of plain names with + or −, and for an empty entry.
+absl::StatusOr<PassList> ParsePassList(absl::string_view text);
+
+}  // namespace dsperse
+
+#endif  // DSPERSE_FOLD_REGISTRY_H_
