@@ -65,6 +65,15 @@ void Graph::Rep::Rename(ValueId value, absl::string_view name) {
   }
 }
 
+void Graph::Rep::Kill(ValueId value) {
+  ValueRep& v = at(value);
+  if (!v.live) return;
+  v.live = false;
+  const auto it = names.find(v.name);
+  if (it->second.main_value == value) it->second.main_value = ValueId{};
+  if (--it->second.count == 0) names.erase(it);
+}
+
 void Graph::Rep::Link(NodeId id, BlockId block, NodeId before) {
   NodeRep& node = at(id);
   BlockRep& list = at(block);
@@ -142,7 +151,7 @@ void Graph::Rep::SetOutputAt(NodeId node, int index, ValueId value) {
   NodeRep& rep = at(node);
   if (static_cast<int>(rep.outputs.size()) <= index) rep.outputs.resize(static_cast<size_t>(index) + 1);
   const ValueId old = rep.outputs[static_cast<size_t>(index)];
-  if (old.valid() && old != value) at(old).live = false;
+  if (old.valid() && old != value) Kill(old);
   rep.outputs[static_cast<size_t>(index)] = value;
   rep.stale = true;
   if (!value.valid()) return;
@@ -640,15 +649,15 @@ void Graph::RemoveNode(NodeId id) {
       b.output_slots.clear();
       b.live = false;
       for (NodeId m = b.first; m.valid(); m = rep_->at(m).next) doomed.push_back(m);
-      for (ValueId v : b.inputs) rep_->at(v).live = false;
-      for (ValueId v : b.initializers) rep_->at(v).live = false;
+      for (ValueId v : b.inputs) rep_->Kill(v);
+      for (ValueId v : b.initializers) rep_->Kill(v);
     }
     NodeRep& rep = rep_->at(n);
     for (size_t i = 0; i < rep.inputs.size(); ++i) rep_->DropUse(rep.inputs[i], rep.slots[i]);
     rep.inputs.clear();
     rep.slots.clear();
     for (ValueId v : rep.outputs) {
-      if (v.valid()) rep_->at(v).live = false;
+      if (v.valid()) rep_->Kill(v);
     }
     rep.outputs.clear();
     rep.bodies.clear();
@@ -660,7 +669,7 @@ void Graph::RemoveNode(NodeId id) {
 
 void Graph::RemoveInitializer(ValueId id) {
   ValueRep& v = rep_->at(id);
-  v.live = false;
+  rep_->Kill(id);
   v.tensor.reset();
   if (!v.input) return;
   BlockRep& b = rep_->at(v.block);

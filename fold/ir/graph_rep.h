@@ -78,7 +78,7 @@ class StringPool {
 
 struct NameEntry {
   ValueId main_value;  // the value of that name in the main graph
-  int32_t count = 0;   // values and nodes, of any block, that have or had the name
+  int32_t count = 0;   // nodes that have or had the name and values that have it, of any block
 };
 
 struct Graph::Rep {
@@ -110,6 +110,8 @@ struct Graph::Rep {
   void Link(NodeId id, BlockId block, NodeId before);
   void Unlink(NodeId id);
   void Rename(ValueId value, absl::string_view name);
+  // The value is gone; its name is free again (a fused weight takes over the name of the one it replaces).
+  void Kill(ValueId value);
 
   int32_t AddUse(ValueId value, Use use);
   void DropUse(ValueId value, int32_t slot);
