@@ -157,7 +157,9 @@ Matched<LinearOwner> MatchLinearOwner(const Graph& graph, NodeId id, PassContext
   if (owner.weight.num_elements() == 0) return NoMatch<LinearOwner>("its weight is empty");
   if (node.Is("MatMul")) {
     const ValueId data = node.input(owner.data_input);
-    return WithinLimits(MatchMatMul(std::move(owner), context.facts().ShapeOf(data)));
+    Shape shape = graph.DeclaredShape(data);  // where it is declared, nothing is inferred
+    if (!shape.has_rank()) shape = context.facts().ShapeOf(data);
+    return WithinLimits(MatchMatMul(std::move(owner), shape));
   }
   return WithinLimits(node.Is("Gemm") ? MatchGemm(node, std::move(owner))
                                       : MatchConv(node, std::move(owner)));
