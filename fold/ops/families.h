@@ -19,6 +19,9 @@ void AppendGatherOps(std::vector<OpDef>* rows);
 void AppendScatterOps(std::vector<OpDef>* rows);
 void AppendConcatPadOps(std::vector<OpDef>* rows);
 void AppendTopKOps(std::vector<OpDef>* rows);
+void AppendMatMulOps(std::vector<OpDef>* rows);
+void AppendConvOps(std::vector<OpDef>* rows);
+void AppendPoolOps(std::vector<OpDef>* rows);
 
 }  // namespace dsperse
 

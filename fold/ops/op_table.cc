@@ -27,6 +27,9 @@ constexpr AppendFn kFamilies[] = {
     &AppendScatterOps,
     &AppendConcatPadOps,
     &AppendTopKOps,
+    &AppendMatMulOps,
+    &AppendConvOps,
+    &AppendPoolOps,
 };
 
 auto Key(const OpDef& row) { return std::make_tuple(row.domain, row.op_type, row.since); }

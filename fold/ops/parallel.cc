@@ -1,6 +1,7 @@
 #include "fold/ops/parallel.h"
 
 #include <algorithm>
+#include <exception>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -26,19 +27,30 @@ void ParallelFor(int threads, int64_t count, int64_t cost,
   const int64_t share = count / parts;
   const int64_t extra = count % parts;
   const auto start = [&](int64_t part) { return part * share + std::min(part, extra); };
+  std::vector<std::exception_ptr> failures(static_cast<size_t>(parts));
+  const auto guarded = [&](int64_t part, int64_t begin, int64_t end) {
+    try {
+      body(begin, end);
+    } catch (...) {
+      failures[static_cast<size_t>(part)] = std::current_exception();
+    }
+  };
   std::vector<std::thread> workers;
   workers.reserve(static_cast<size_t>(parts - 1));
   int64_t part = 1;
   for (; part < parts; ++part) {
     try {
-      workers.emplace_back(body, start(part), start(part + 1));
+      workers.emplace_back(guarded, part, start(part), start(part + 1));
     } catch (const std::system_error&) {
       break;  // no more threads to be had: the caller does the rest
     }
   }
-  body(0, start(1));
-  if (part < parts) body(start(part), count);
+  guarded(0, 0, start(1));
+  if (part < parts) guarded(part, start(part), count);
   for (std::thread& worker : workers) worker.join();
+  for (const std::exception_ptr& failure : failures) {
+    if (failure != nullptr) std::rethrow_exception(failure);
+  }
 }
 
 }  // namespace dsperse

@@ -10,7 +10,7 @@ namespace dsperse {
 
 // Calls `body(begin, end)` on ranges that together cover [0, count), on at most `threads` threads (the
 // caller's is one). `cost` is a rough number of operations an index takes: little work stays on one
-// thread. `body` must not throw. Blocks until all is done.
+// thread. Blocks until all is done; an exception that a body throws (std::bad_alloc) is thrown on here.
 void ParallelFor(int threads, int64_t count, int64_t cost,
                  const std::function<void(int64_t begin, int64_t end)>& body);
 
