@@ -33,12 +33,13 @@ absl::Status CheckMemory(absl::string_view skeleton, absl::string_view name, int
 
 }  // namespace
 
+int64_t MemoryLimit(uint64_t size, int64_t wanted) {
+  if (wanted > 0) return wanted;
+  return static_cast<int64_t>(std::min(size, uint64_t{1} << 60) * 4 + (uint64_t{1} << 30));
+}
+
 absl::StatusOr<SkeletonModel> ReadModelProto(const std::shared_ptr<const ByteSource>& source,
                                              uint64_t size, int64_t max_memory) {
-  if (max_memory <= 0) {
-    const uint64_t limit = std::min(size, uint64_t{1} << 60) * 4 + (uint64_t{1} << 30);
-    max_memory = static_cast<int64_t>(limit);
-  }
   SkeletonModel result;
   result.payloads = std::make_shared<PayloadTable>();
   std::string skeleton;

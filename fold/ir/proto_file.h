@@ -20,7 +20,10 @@ struct SkeletonModel {
   std::shared_ptr<PayloadTable> payloads;
 };
 
-// Reads the `size` bytes in `source`; `max_memory` as in LoadOptions. Model-local functions are left.
+// The memory that loading a file of `size` bytes may take: `wanted`, or the default where that is 0.
+int64_t MemoryLimit(uint64_t size, int64_t wanted);
+
+// Reads the `size` bytes in `source`. Model-local functions are left.
 // Errors: those of LoadModel that concern the file as such.
 absl::StatusOr<SkeletonModel> ReadModelProto(const std::shared_ptr<const ByteSource>& source,
                                              uint64_t size, int64_t max_memory);

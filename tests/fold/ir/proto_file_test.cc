@@ -1,83 +1,39 @@
 #include "fold/ir/proto_file.h"
 
-#include <dirent.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <random>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "fold/ir/file.h"
 #include "gmock/gmock.h"
-#include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "gtest/gtest.h"
 #include "onnx/onnx_pb.h"
+#include "tests/support/files.h"
 
 namespace dsperse {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::ReadAll;
+using testing::Serialized;
+using testing::TempDir;
+using testing::WriteAll;
 using ::testing::HasSubstr;
-
-// A folder that is gone after the test.
-class TempDir {
- public:
-  TempDir() {
-    std::string pattern = ::testing::TempDir() + "/dsperse-XXXXXX";
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TempDir() { fs::remove_all(path_); }
-  std::string File(const std::string& name) const { return path_ + "/" + name; }
-  std::vector<std::string> List() const {
-    std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(path_)) {
-      names.push_back(entry.path().filename().string());
-    }
-    std::sort(names.begin(), names.end());
-    return names;
-  }
-
- private:
-  std::string path_;
-};
-
-std::string ReadAll(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream bytes;
-  bytes << in.rdbuf();
-  return bytes.str();
-}
-
-void WriteAll(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
-
-std::string Serialized(const onnx::ModelProto& model) {
-  std::string bytes;
-  google::protobuf::io::StringOutputStream stream(&bytes);
-  google::protobuf::io::CodedOutputStream coded(&stream);
-  coded.SetSerializationDeterministic(true);
-  model.SerializeToCodedStream(&coded);
-  coded.Trim();
-  return bytes;
-}
 
 absl::StatusOr<SkeletonModel> ReadBytes(std::string bytes, int64_t max_memory = 0) {
   const auto file = std::make_shared<MemoryFile>(std::move(bytes), "m.onnx");
-  return ReadModelProto(file, file->size(), max_memory);
+  return ReadModelProto(file, file->size(), MemoryLimit(file->size(), max_memory));
 }
 
 absl::StatusOr<SkeletonModel> ReadFile(const std::string& path) {
   const auto file = InputFile::Open(path);
   if (!file.ok()) return file.status();
-  return ReadModelProto(*file, (*file)->size(), 0);
+  return ReadModelProto(*file, (*file)->size(), MemoryLimit((*file)->size(), 0));
 }
 
 void FillRaw(onnx::TensorProto* tensor, const std::string& name, int64_t bytes) {
@@ -262,7 +218,7 @@ TEST(ReadModelProto, SaysWhatIsWrongWithAFile) {
     const absl::StatusOr<SkeletonModel> read = ReadBytes(c.bytes);
     EXPECT_EQ(read.status().code(), c.code) << c.name << ": " << read.status();
     EXPECT_THAT(std::string(read.status().message()), HasSubstr(c.message)) << c.name;
-    EXPECT_THAT(std::string(read.status().message()), testing::Not(HasSubstr("\n")));
+    EXPECT_THAT(std::string(read.status().message()), ::testing::Not(HasSubstr("\n")));
   }
 }
 
