@@ -66,7 +66,9 @@ int main(int argc, char** argv) {
       throw CLI::RequiredError(name.empty() ? "NAME" : "OUT");
     }
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsage;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help
+    std::fprintf(stderr, "make_model: %s; --help lists the options\n", error.what());
+    return kUsage;
   }
   if (list) {
     for (const absl::string_view model : dsperse::models::ModelNames()) {

@@ -19,11 +19,11 @@ namespace dsperse::models {
 struct ModelOptions {
   uint64_t seed = 1;
   // Side of the square input (tokens of transformer_block, samples of conv1d_net). 1 … 65,536.
-  std::optional<int64_t> size;
+  std::optional<int64_t> size = std::nullopt;
   // Width of the classifier's result. 1 … 1,000,000.
-  std::optional<int64_t> classes;
+  std::optional<int64_t> classes = std::nullopt;
   // conv_bn_relu_chain only. 1 … 1,000,000.
-  std::optional<int64_t> blocks;
+  std::optional<int64_t> blocks = std::nullopt;
   // Every published channel number c becomes max(1, round(c * width)). Above 0, at most 16.
   double width = 1;
   // Every parameter and every other constant becomes a Constant node, right before its first
