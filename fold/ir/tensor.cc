@@ -20,26 +20,54 @@ struct Tensor::Scaling {
 
 namespace {
 
-// Applies `scaling` to elements [first, first + count) whose source type is S and result type D.
+template <typename S, typename D>
+D Scale(S value, double factor) {
+  return static_cast<D>(static_cast<double>(value) * factor);
+}
+
+// out[i] = in[i] · factor(i) for `count` elements; `in` and `out` may be the same place. Blocks of constant
+// length through local arrays: what compilers turn into vector code without options.
+template <typename S, typename D, typename Factor>
+void ScaleElements(const char* in, char* out, int64_t count, Factor factor) {
+  constexpr int64_t kBlock = 16;
+  int64_t i = 0;
+  for (; i + kBlock <= count; i += kBlock) {
+    S source[kBlock];
+    D result[kBlock];
+    std::memcpy(source, in + i * sizeof(S), sizeof source);
+    for (int64_t k = 0; k < kBlock; ++k) result[k] = Scale<S, D>(source[k], factor(i + k));
+    std::memcpy(out + i * sizeof(D), result, sizeof result);
+  }
+  for (; i < count; ++i) {
+    S source;
+    std::memcpy(&source, in + i * sizeof(S), sizeof(S));
+    const D result = Scale<S, D>(source, factor(i));
+    std::memcpy(out + i * sizeof(D), &result, sizeof(D));
+  }
+}
+
+// Scales elements [first, first + count) of a tensor whose source type is S and result type D.
 template <typename S, typename D>
 void ScaleRun(const char* in, char* out, int64_t first, int64_t count, int64_t channels,
               int64_t inner, const double* factors) {
   int64_t channel = (first / inner) % channels;
-  int64_t left = inner - first % inner;  // elements until the channel changes
+  int64_t left = inner == 1 ? channels - channel : inner - first % inner;
   while (count > 0) {
     const int64_t run = std::min(left, count);
-    const double factor = factors[channel];
-    for (int64_t i = 0; i < run; ++i) {
-      S source;
-      std::memcpy(&source, in + i * sizeof(S), sizeof(S));
-      const D result = static_cast<D>(static_cast<double>(source) * factor);
-      std::memcpy(out + i * sizeof(D), &result, sizeof(D));
+    if (inner == 1) {  // a factor for each element, up to the last channel
+      const double* const factor = factors + channel;
+      ScaleElements<S, D>(in, out, run, [=](int64_t i) { return factor[i]; });
+      channel = 0;
+      left = channels;
+    } else {  // one factor, up to the next channel
+      const double factor = factors[channel];
+      ScaleElements<S, D>(in, out, run, [=](int64_t) { return factor; });
+      if (++channel == channels) channel = 0;
+      left = inner;
     }
-    in += run * sizeof(S);
-    out += run * sizeof(D);
+    in += run * static_cast<int64_t>(sizeof(S));
+    out += run * static_cast<int64_t>(sizeof(D));
     count -= run;
-    left = inner;
-    if (++channel == channels) channel = 0;
   }
 }
 
@@ -166,7 +194,13 @@ absl::Status Tensor::Read(int64_t offset, absl::Span<char> out) const {
       return absl::OkStatus();
     case Kind::kUniform: {
       const int64_t width = static_cast<int64_t>(data_->size());
-      for (int64_t i = 0; i < size; ++i) out[i] = (*data_)[(offset + i) % width];
+      const int64_t head = std::min(width, size);
+      for (int64_t i = 0; i < head; ++i) out[i] = (*data_)[(offset + i) % width];
+      for (int64_t done = head; done < size;) {  // what is there, again; doubling
+        const int64_t n = std::min(done / width * width, size - done);
+        std::memcpy(out.data() + done, out.data(), static_cast<size_t>(n));
+        done += n;
+      }
       return absl::OkStatus();
     }
     case Kind::kSpan:
