@@ -59,7 +59,7 @@ int ParseFailed(const CLI::App& app, const CLI::ParseError& error, CliContext& c
   const std::vector<CLI::App*> parsed = app.get_subcommands();
   if (!parsed.empty()) command = parsed.front();
   std::string message = FirstLine(error.what());
-  if (error.get_name() == "ExtrasError") {
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
     const std::vector<std::string> unexpected = app.remaining(true);
     if (!unexpected.empty()) {
       const bool flag = absl::StartsWith(unexpected[0], "-");
