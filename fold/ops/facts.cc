@@ -151,7 +151,7 @@ void Facts::Rep::ComputeNode(const NodeView& node) {
       op != nullptr && op->infer != nullptr
           ? op->infer(graph, node, inputs, absl::MakeSpan(outputs))
           : InferBySchema(node, inputs, absl::MakeSpan(outputs));
-  if (node.Is("Reshape") && status.ok() && inputs[0] != nullptr) {
+  if (node.Is("Reshape") && status.ok() && !inputs.empty() && inputs[0] != nullptr) {
     CompleteReshape(inputs[0]->shape, &outputs[0].shape);
   }
   PropagateElements(node, inputs, absl::MakeSpan(outputs));

@@ -14,6 +14,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "fold/ir/tensor_proto.h"
+#include "fold/ops/schema_guards.h"
 #include "onnx/defs/schema.h"
 #include "onnx/defs/shape_inference.h"
 #include "onnx/onnx_pb.h"
@@ -72,7 +73,7 @@ class BridgeContext : public onnx::InferenceContext {
       const bool hide = shape.has_rank() && shape.rank() == 1 && shape.dim(0).known() &&
                         shape.dim(0).size() > kMaxBridged && inputs[i]->dtype == DType::kInt64 &&
                         (node.Is("Reshape") || node.Is("Expand") || node.Is("ConstantOfShape") ||
-                         node.Is("Resize") || node.Is("CenterCropPad"));
+                         node.Is("Resize") || node.Is("AffineGrid"));
       FillType(*inputs[i], hide, &types_[i]);
     }
   }
@@ -220,6 +221,10 @@ absl::Status InferBySchema(const NodeView& node, absl::Span<const Fact* const> i
       if (inputs[i] == nullptr || inputs[i]->dtype != DType::kUndefined) continue;
       TypesByConstraint(*schema, inputs, outputs);
       return absl::UnimplementedError(absl::StrCat("the type of input ", i, " is unknown"));
+    }
+    if (const absl::Status status = CheckForSchema(*schema, node, inputs); !status.ok()) {
+      TypesByConstraint(*schema, inputs, outputs);
+      return status;
     }
     BridgeContext context(node, inputs);
     std::optional<std::string> error;

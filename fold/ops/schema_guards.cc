@@ -1,0 +1,138 @@
+#include "fold/ops/schema_guards.h"
+
+#include <optional>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "fold/ir/status_macros.h"
+#include "onnx/defs/schema.h"
+#include "onnx/onnx_pb.h"
+
+namespace dsperse {
+namespace {
+
+absl::Status Invalid(std::string what) { return absl::InvalidArgumentError(std::move(what)); }
+
+absl::Status CheckCounts(const onnx::OpSchema& schema, const NodeView& node,
+                         absl::Span<const Fact* const> inputs) {
+  const int count = static_cast<int>(inputs.size());
+  if (count < schema.min_input() || count > schema.max_input()) {
+    return Invalid(absl::StrCat("has ", count, " inputs, takes ", schema.min_input(), " to ",
+                                schema.max_input()));
+  }
+  const int outputs = node.num_outputs();
+  if (outputs < schema.min_output() || outputs > schema.max_output()) {
+    return Invalid(absl::StrCat("has ", outputs, " outputs, gives ", schema.min_output(), " to ",
+                                schema.max_output()));
+  }
+  for (size_t i = 0; i < inputs.size() && i < schema.inputs().size(); ++i) {
+    if (inputs[i] == nullptr && schema.inputs()[i].GetOption() == onnx::OpSchema::Single) {
+      return Invalid(absl::StrCat("input ", i, " (", schema.inputs()[i].GetName(), ") is absent"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Attributes that count or divide.
+bool MustBePositive(absl::string_view name) {
+  for (absl::string_view positive :
+       {"strides", "dilations", "kernel_shape", "group", "blocksize", "num_outputs", "pooled_shape",
+        "num_heads", "q_num_heads", "kv_num_heads", "num_groups"}) {
+    if (name == positive) return true;
+  }
+  return false;
+}
+
+absl::Status CheckAttributes(const onnx::OpSchema& schema, const NodeView& node) {
+  for (const auto& [name, attribute] : schema.attributes()) {
+    if (attribute.required && !node.HasAttr(name)) {
+      return Invalid(absl::StrCat("lacks the attribute ", name));
+    }
+  }
+  for (const onnx::AttributeProto& attribute : node.proto().attribute()) {
+    const auto known = schema.attributes().find(attribute.name());
+    if (known != schema.attributes().end() && known->second.type != attribute.type()) {
+      return Invalid(absl::StrCat("attribute ", attribute.name(), " is of another type"));
+    }
+    if (!MustBePositive(attribute.name())) continue;
+    bool positive = attribute.type() != onnx::AttributeProto::INT || attribute.i() > 0;
+    for (int64_t number : attribute.ints()) positive = positive && number > 0;
+    if (!positive) return Invalid(absl::StrCat(attribute.name(), " is not positive"));
+  }
+  return absl::OkStatus();
+}
+
+std::optional<int> RankOf(absl::Span<const Fact* const> inputs, size_t i) {
+  if (i >= inputs.size() || inputs[i] == nullptr || !inputs[i]->shape.has_rank()) {
+    return std::nullopt;
+  }
+  return inputs[i]->shape.rank();
+}
+
+absl::Status WantRank(absl::Span<const Fact* const> inputs, size_t i, int rank) {
+  const std::optional<int> found = RankOf(inputs, i);
+  if (!found || *found == rank) return absl::OkStatus();
+  return Invalid(absl::StrCat("input ", i, " has rank ", *found, ", not ", rank));
+}
+
+absl::Status CheckConvolution(const NodeView& node, absl::Span<const Fact* const> inputs, size_t x,
+                              size_t w) {
+  const std::optional<int> rank = RankOf(inputs, x);
+  const std::optional<int> weight_rank = RankOf(inputs, w);
+  if (rank && weight_rank && *rank != *weight_rank) {
+    return Invalid(absl::StrCat("the weight has rank ", *weight_rank, ", the input ", *rank));
+  }
+  // SAME padding counts down from the dimension.
+  if (rank && node.HasAttr("auto_pad")) {
+    for (const Dim& dim : inputs[x]->shape.dims()) {
+      if (dim.known() && dim.size() > (int64_t{1} << 24)) {
+        return absl::UnimplementedError(absl::StrCat("auto_pad of a dimension of ", dim.size()));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Operators of the default domain whose functions need more than counts and attributes.
+absl::Status CheckOperator(const NodeView& node, absl::Span<const Fact* const> inputs) {
+  const absl::string_view op = node.op_type();
+  if (op == "Conv" || op == "ConvInteger" || op == "ConvTranspose" || op == "DeformConv") {
+    return CheckConvolution(node, inputs, 0, 1);
+  }
+  if (op == "QLinearConv") return CheckConvolution(node, inputs, 0, 3);
+  if (absl::EndsWith(op, "Pool")) return CheckConvolution(node, inputs, 0, 0);
+  if ((op == "RNN" || op == "GRU" || op == "LSTM") && node.opset() < 7) {
+    return WantRank(inputs, 0, 3);
+  }
+  if (op == "MaxUnpool") {
+    const std::optional<int> rank = RankOf(inputs, 1);
+    if (!rank) return absl::UnimplementedError("the rank of input 1 is unknown");
+    if (*rank < 2) return Invalid(absl::StrCat("input 1 has rank ", *rank));
+  }
+  if (op == "OneHot") {
+    if (inputs[1]->value && inputs[1]->value->num_elements() != 1) {
+      return Invalid("depth is not one number");
+    }
+    return WantRank(inputs, 2, 1);
+  }
+  if (op == "GatherND" && node.Int("batch_dims", 0) < 0) return Invalid("batch_dims is negative");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckForSchema(const onnx::OpSchema& schema, const NodeView& node,
+                            absl::Span<const Fact* const> inputs) {
+  DSPERSE_RETURN_IF_ERROR(CheckCounts(schema, node, inputs));
+  DSPERSE_RETURN_IF_ERROR(CheckAttributes(schema, node));
+  if (!node.domain().empty()) return absl::OkStatus();
+  if (node.Is("MaxRoiPool")) {
+    if (node.Ints("pooled_shape").size() != 2) return Invalid("pooled_shape has not two entries");
+    return WantRank(inputs, 0, 4);
+  }
+  if (node.Is("SplitToSequence")) return absl::UnimplementedError("sequences");
+  return CheckOperator(node, inputs);
+}
+
+}  // namespace dsperse
