@@ -42,8 +42,8 @@ constexpr Stage kStages[] = {
 
 // Swish keeps between a third and a half of the second moment, a gate near its middle a quarter.
 // The lower figure for both would amplify: gates open as values grow.
-constexpr double kAfterSwish = 2.25;
-constexpr double kAfterGate = 6;
+constexpr double kAfterSwish = 2.5;
+constexpr double kAfterGate = 8;
 constexpr double kGate = 0.25;
 
 const Variant& Find(absl::string_view name) {
@@ -132,7 +132,7 @@ Value BuildEfficientNet(absl::string_view name, NetworkBuilder& net) {
     const int layers = static_cast<int>(std::ceil(stage.layers * variant.depth));
     for (int i = 0; i < layers; ++i) {
       x = writer.MbConv(x, absl::StrCat("features.", feature, ".", i), stage,
-                        i == 0 ? stage.stride : 1, published, channels(stage.output), 1.0 / layers);
+                        i == 0 ? stage.stride : 1, published, channels(stage.output), 0.5 / layers);
       published = channels(stage.output);
     }
     ++feature;

@@ -39,6 +39,18 @@ Attributes WindowAttributes(size_t axes, const PoolOptions& options) {
           {"strides", Repeat(options.stride, axes)}};
 }
 
+// How many taps of a window meet the axis and not its padding, on average. On a small map, and for
+// a depthwise convolution, far fewer than the kernel has.
+double MeanTaps(int64_t length, const PoolOptions& window) {
+  int64_t taps = 0;
+  int64_t positions = 0;
+  for (int64_t first = -window.padding; first + window.kernel <= length + window.padding;
+       first += window.stride, ++positions) {
+    taps += std::min(first + window.kernel, length) - std::max<int64_t>(first, 0);
+  }
+  return positions == 0 ? 1 : static_cast<double>(taps) / static_cast<double>(positions);
+}
+
 std::string RawBytes(const void* data, size_t size) {
   return std::string(static_cast<const char*>(data), size);
 }
@@ -68,7 +80,7 @@ Value NetworkBuilder::Conv(const Value& x, absl::string_view path, const ConvOpt
   std::vector<int64_t> weight_dims = {options.channels, x.channels() / options.groups};
   weight_dims.insert(weight_dims.end(), axes, options.kernel);
   double fan_in = static_cast<double>(weight_dims[1]);
-  for (size_t axis = 0; axis < axes; ++axis) fan_in *= static_cast<double>(options.kernel);
+  for (size_t axis = 2; axis < x.dims.size(); ++axis) fan_in *= MeanTaps(x.dims[axis], window);
 
   std::vector<Value> inputs = {
       x, Weight(absl::StrCat(path, ".weight"), std::move(weight_dims), fan_in, options.gain)};
@@ -84,13 +96,13 @@ Value NetworkBuilder::Conv(const Value& x, absl::string_view path, const ConvOpt
 Value NetworkBuilder::BatchNorm(const Value& x, absl::string_view path,
                                 const BatchNormOptions& options) {
   // A state as training leaves it: with the initial one (scale 1, shift 0, mean 0, variance 1)
-  // every fusion looks right.
+  // every fusion looks right. Mean and shift are small enough for the input to show in the output.
   const std::vector<int64_t> dims = {x.channels()};
   const std::vector<Value> inputs = {
       x,
       Uniform(absl::StrCat(path, ".weight"), dims, 0.75, 1.25, true),
-      Uniform(absl::StrCat(path, ".bias"), dims, -0.5, 0.5, true),
-      Uniform(absl::StrCat(path, ".running_mean"), dims, -0.5, 0.5, false),
+      Uniform(absl::StrCat(path, ".bias"), dims, -0.25, 0.25, true),
+      Uniform(absl::StrCat(path, ".running_mean"), dims, -0.25, 0.25, false),
       Uniform(absl::StrCat(path, ".running_var"), dims, 0.5, 2, false),
   };
   return Apply("BatchNormalization", path, inputs, x.dims,

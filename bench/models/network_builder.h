@@ -49,7 +49,7 @@ struct ConvOptions {
   int64_t groups = 1;
   bool bias = false;
   // The weights' variance times the fan-in: 2 keeps the second moment of an input that went through
-  // a Relu.
+  // a Relu. Taps that meet padding don't count as fan-in.
   double gain = 2;
 };
 
