@@ -22,6 +22,8 @@ void AppendTopKOps(std::vector<OpDef>* rows);
 void AppendMatMulOps(std::vector<OpDef>* rows);
 void AppendConvOps(std::vector<OpDef>* rows);
 void AppendPoolOps(std::vector<OpDef>* rows);
+void AppendNormalizationOps(std::vector<OpDef>* rows);
+void AppendBatchNormOps(std::vector<OpDef>* rows);
 
 }  // namespace dsperse
 

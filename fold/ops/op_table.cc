@@ -30,6 +30,8 @@ constexpr AppendFn kFamilies[] = {
     &AppendMatMulOps,
     &AppendConvOps,
     &AppendPoolOps,
+    &AppendNormalizationOps,
+    &AppendBatchNormOps,
 };
 
 auto Key(const OpDef& row) { return std::make_tuple(row.domain, row.op_type, row.since); }
