@@ -24,6 +24,7 @@ void AppendConvOps(std::vector<OpDef>* rows);
 void AppendPoolOps(std::vector<OpDef>* rows);
 void AppendNormalizationOps(std::vector<OpDef>* rows);
 void AppendBatchNormOps(std::vector<OpDef>* rows);
+void AppendResizeOps(std::vector<OpDef>* rows);
 
 }  // namespace dsperse
 

@@ -32,6 +32,7 @@ constexpr AppendFn kFamilies[] = {
     &AppendPoolOps,
     &AppendNormalizationOps,
     &AppendBatchNormOps,
+    &AppendResizeOps,
 };
 
 auto Key(const OpDef& row) { return std::make_tuple(row.domain, row.op_type, row.since); }
