@@ -79,6 +79,7 @@ int Compute(MathFn fn, mpfr_ptr out, mpfr_srcptr x, mpfr_rnd_t rounding) {
     case MathFn::kAcosh: return mpfr_acosh(out, x, rounding);
     case MathFn::kAtanh: return mpfr_atanh(out, x, rounding);
     case MathFn::kErf: return mpfr_erf(out, x, rounding);
+    case MathFn::kErfc: return mpfr_erfc(out, x, rounding);
     case MathFn::kSqrt: return mpfr_sqrt(out, x, rounding);
   }
   mpfr_set_nan(out);
@@ -158,6 +159,7 @@ double FastCall(MathFn fn, double x) {
     case MathFn::kAcosh: return std::acosh(x);
     case MathFn::kAtanh: return std::atanh(x);
     case MathFn::kErf: return std::erf(x);
+    case MathFn::kErfc: return std::erfc(x);
     case MathFn::kSqrt: return std::sqrt(x);
   }
   return x;

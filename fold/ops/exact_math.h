@@ -38,6 +38,7 @@ enum class MathFn {
   kAcosh,
   kAtanh,
   kErf,
+  kErfc,
   kSqrt,
 };
 
