@@ -90,6 +90,18 @@ absl::StatusOr<std::vector<int>> NormalizeAxes(const NodeView& node,
   return out;
 }
 
+absl::StatusOr<std::string> MakeBytes(const EvalContext& context, DType dtype, const Dims& dims) {
+  DSPERSE_ASSIGN_OR_RETURN(const int64_t count, NumElements(dims));
+  const int64_t bits = BitWidth(dtype);
+  int64_t bytes = 0;
+  if (__builtin_mul_overflow(count, bits, &bytes) || bytes / 8 > context.max_output_bytes) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("a ", DTypeName(dtype), " tensor of ", DimsToString(dims),
+                     " needs more than the ", context.max_output_bytes, " bytes allowed"));
+  }
+  return std::string(static_cast<size_t>((bytes + 7) / 8), '\0');
+}
+
 int64_t ProductOf(const Dims& dims, int from, int to) {
   int64_t product = 1;
   for (int i = from; i < to; ++i) product *= dims[i];

@@ -72,6 +72,9 @@ template <typename T>
 absl::StatusOr<Tensor> MakeOutput(const EvalContext& context, Dims dims, T** data) {
   return Tensor::Make<T>(std::move(dims), data, context.max_output_bytes);
 }
+// A zeroed buffer with the bytes of such a tensor, for evaluators that move whole elements; becomes a
+// tensor by Tensor::FromBytes. ResourceExhausted beyond the context's limit.
+absl::StatusOr<std::string> MakeBytes(const EvalContext& context, DType dtype, const Dims& dims);
 // The result of an operator with one output.
 inline absl::StatusOr<Outputs> Single(Tensor tensor) {
   Outputs outputs;
@@ -84,6 +87,9 @@ inline absl::StatusOr<Outputs> Single(absl::StatusOr<Tensor> tensor) {
 }
 
 // ---- element types ----
+
+// For integer steps that may leave 64 bits.
+__extension__ typedef __int128 Int128;
 
 template <typename T>
 inline constexpr bool kIsHalf = std::is_same_v<T, Float16> || std::is_same_v<T, Bfloat16>;
@@ -138,6 +144,25 @@ template <typename F, typename Fallback>
 auto DispatchNumbers(DType type, F&& f, Fallback&& fallback) {
   if (IsFloat(type)) return DispatchFloats(type, f, fallback);
   return DispatchInts(type, f, fallback);
+}
+
+// 16 bytes, for moving elements of complex128.
+struct Word128 {
+  uint64_t low = 0;
+  uint64_t high = 0;
+};
+// For moving elements without looking at them: calls f(TypeTag<an unsigned word as wide as an element>).
+// Packed 4-bit types and strings fall back.
+template <typename F, typename Fallback>
+auto DispatchWidth(DType type, F&& f, Fallback&& fallback) {
+  switch (BitWidth(type)) {
+    case 8: return f(TypeTag<uint8_t>{});
+    case 16: return f(TypeTag<uint16_t>{});
+    case 32: return f(TypeTag<uint32_t>{});
+    case 64: return f(TypeTag<uint64_t>{});
+    case 128: return f(TypeTag<Word128>{});
+    default: return fallback();
+  }
 }
 
 // ---- element by element, one input ----

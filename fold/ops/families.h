@@ -11,20 +11,31 @@
 
 namespace dsperse {
 
-void AppendUnaryOps(std::vector<OpDef>* rows);
-void AppendReshapeOps(std::vector<OpDef>* rows);
-void AppendTransposeOps(std::vector<OpDef>* rows);
-void AppendSliceOps(std::vector<OpDef>* rows);
-void AppendGatherOps(std::vector<OpDef>* rows);
-void AppendScatterOps(std::vector<OpDef>* rows);
-void AppendConcatPadOps(std::vector<OpDef>* rows);
-void AppendTopKOps(std::vector<OpDef>* rows);
-void AppendMatMulOps(std::vector<OpDef>* rows);
-void AppendConvOps(std::vector<OpDef>* rows);
-void AppendPoolOps(std::vector<OpDef>* rows);
-void AppendNormalizationOps(std::vector<OpDef>* rows);
+void AppendActivationOps(std::vector<OpDef>* rows);
+void AppendArithmeticOps(std::vector<OpDef>* rows);
+void AppendAxisOps(std::vector<OpDef>* rows);
 void AppendBatchNormOps(std::vector<OpDef>* rows);
+void AppendCastOps(std::vector<OpDef>* rows);
+void AppendConcatPadOps(std::vector<OpDef>* rows);
+void AppendConstantOps(std::vector<OpDef>* rows);
+void AppendConvOps(std::vector<OpDef>* rows);
+void AppendGatherOps(std::vector<OpDef>* rows);
+void AppendLogicOps(std::vector<OpDef>* rows);
+void AppendMatMulOps(std::vector<OpDef>* rows);
+void AppendNormalizationOps(std::vector<OpDef>* rows);
+void AppendPoolOps(std::vector<OpDef>* rows);
+void AppendPowOp(std::vector<OpDef>* rows);
+void AppendReduceOps(std::vector<OpDef>* rows);
+void AppendReshapeOps(std::vector<OpDef>* rows);
 void AppendResizeOps(std::vector<OpDef>* rows);
+void AppendScatterOps(std::vector<OpDef>* rows);
+void AppendSelectOps(std::vector<OpDef>* rows);
+void AppendShapeOps(std::vector<OpDef>* rows);
+void AppendSliceOps(std::vector<OpDef>* rows);
+void AppendTopKOps(std::vector<OpDef>* rows);
+void AppendTransposeOps(std::vector<OpDef>* rows);
+void AppendUnaryOps(std::vector<OpDef>* rows);
+void AppendVariadicOps(std::vector<OpDef>* rows);
 
 }  // namespace dsperse
 
