@@ -1,5 +1,6 @@
 // Pow: the result has the base's type, whatever the exponent's.
 #include <cmath>
+#include <limits>
 #include <type_traits>
 
 #include "absl/strings/str_cat.h"
@@ -10,116 +11,120 @@
 namespace dsperse {
 namespace {
 
-// base^exponent by squaring, wrapping. A negative exponent is a reciprocal, truncated: 0 but for bases 1
-// and −1; `*zero` is set when that divides by zero.
-template <typename T, typename E>
-T IntegerPower(T base, E exponent, bool* zero) {
+// base^exponent by squaring, wrapping. A negative exponent is a reciprocal, truncated: 0 but for
+// bases 1 and −1; `*zero` is set when that divides by zero.
+template <typename T>
+T IntegerPower(T base, int64_t exponent, bool* zero) {
   using A = ArithType<T>;
-  if constexpr (std::is_signed_v<E>) {
-    if (exponent < 0) {
-      if (base == T{0}) *zero = true;
-      if (base == T{1}) return 1;
-      if constexpr (std::is_signed_v<T>) {
-        if (base == T{-1}) return exponent % 2 == 0 ? T{1} : T{-1};
-      }
-      return 0;
+  if (exponent < 0) {
+    if (base == T{0}) *zero = true;
+    if (base == T{1}) return 1;
+    if constexpr (std::is_signed_v<T>) {
+      if (base == T{-1}) return exponent % 2 == 0 ? T{1} : T{-1};
     }
+    return 0;
   }
   A result = 1;
   A square = static_cast<A>(base);
-  for (std::make_unsigned_t<E> left = static_cast<std::make_unsigned_t<E>>(exponent); left != 0;
-       left = static_cast<std::make_unsigned_t<E>>(left >> 1)) {
+  for (int64_t left = exponent; left != 0; left >>= 1) {
     if (left & 1) result *= square;
     square *= square;
   }
   return static_cast<T>(result);
 }
 
-template <typename T, typename E>
+template <typename T>
 absl::StatusOr<Outputs> PowOfInts(const EvalContext& context, const NodeView& node,
                                   const BinaryPlan& plan) {
   bool zero = false;
-  absl::StatusOr<Outputs> result = RunBinary<T, E, T>(
-      context, plan, [&zero](T a, E b) { return IntegerPower<T, E>(a, b, &zero); });
+  absl::StatusOr<Outputs> result = RunBinary<T, int64_t, T>(
+      context, plan, [&zero](T a, int64_t b) { return IntegerPower<T>(a, b, &zero); });
   if (zero) return InvalidNode(node, "zero to a negative power");
   return result;
 }
 
 // Integer base, float exponent: the truncated power, if it fits.
-template <typename T, typename E>
-absl::StatusOr<Outputs> PowOfIntByFloat(const EvalContext& context, const NodeView& node,
-                                        const BinaryPlan& plan) {
+template <typename T>
+absl::StatusOr<Outputs> PowOfIntsByFloats(const EvalContext& context, const NodeView& node,
+                                          const BinaryPlan& plan) {
   constexpr double kExact = 0x1p53;
-  bool range = false;
+  bool fits = true;
   const bool exact = context.mode == EvalMode::kExact;
-  absl::StatusOr<Outputs> result = RunBinary<T, E, T>(context, plan, [&](T a, E b) -> T {
+  absl::StatusOr<Outputs> result = RunBinary<T, double, T>(context, plan, [&](T a, double y) -> T {
     const double x = static_cast<double>(a);
-    const double y = static_cast<double>(b);
     const double power = exact ? ExactPow<double>(x, y) : std::pow(x, y);
     // Beyond 2^53 neither the base nor the power is known to the last digit.
     const double low = static_cast<double>(std::numeric_limits<T>::lowest());
     const double high = static_cast<double>(std::numeric_limits<T>::max());
     if (!(std::fabs(x) <= kExact && std::fabs(power) <= kExact && power >= low && power <= high)) {
-      range = true;
+      fits = false;
       return 0;
     }
     return static_cast<T>(power);
   });
-  if (range) {
+  if (!fits) {
     return InvalidNode(node, absl::StrCat("a power does not fit ", DTypeName(plan.a->dtype())));
   }
   return result;
 }
 
+// E is int64_t or double.
 template <typename T, typename E>
 absl::StatusOr<Outputs> PowOfFloats(const EvalContext& context, const BinaryPlan& plan) {
   if (context.mode == EvalMode::kExact) {
-    return RunBinary<T, E, T>(context, plan, [](T a, E b) {
-      if constexpr (kIsInt<E> && !std::is_same_v<E, uint64_t>) {
-        return ExactPow<T>(static_cast<double>(a), static_cast<int64_t>(b));
-      } else {
-        return ExactPow<T>(static_cast<double>(a), static_cast<double>(b));
-      }
-    });
+    return RunBinary<T, E, T>(context, plan,
+                              [](T a, E b) { return ExactPow<T>(static_cast<double>(a), b); });
   }
   return RunBinary<T, E, T>(context, plan, [](T a, E b) {
     const double x = static_cast<double>(a);
-    const double y = static_cast<double>(b);
-    if (y == 2) return static_cast<T>(x * x);
-    return static_cast<T>(std::pow(x, y));
+    if (b == 2) return static_cast<T>(x * x);
+    return static_cast<T>(std::pow(x, static_cast<double>(b)));
   });
 }
 
-absl::StatusOr<Outputs> Pow(const EvalContext& context, const NodeView& node, Inputs inputs) {
-  DSPERSE_ASSIGN_OR_RETURN(const BinaryPlan plan, PlanBinary(node, inputs));
-  const auto unsupported = [&]() -> absl::StatusOr<Outputs> {
-    return UnsupportedType(node, plan.a->dtype());
+// The exponents as int64 or double, whichever holds their type.
+absl::StatusOr<Tensor> WideExponents(const NodeView& node, const Tensor& exponents) {
+  const auto unsupported = [&]() -> absl::StatusOr<Tensor> {
+    return Unsupported(node, exponents.dtype(), "an exponent of this type or size");
   };
-  // An exponent of this size is odd or even beyond what a double knows.
-  if (IsFloat(plan.a->dtype()) && plan.b->dtype() == DType::kUint64) {
-    for (uint64_t y : plan.b->data<uint64_t>()) {
-      if (y > (uint64_t{1} << 53)) return Unsupported(node, plan.a->dtype(), "an exponent beyond 2^53");
-    }
-  }
   return DispatchNumbers(
-      plan.a->dtype(),
-      [&](auto base) -> absl::StatusOr<Outputs> {
-        using T = typename decltype(base)::type;
-        return DispatchNumbers(
-            plan.b->dtype(),
-            [&](auto exponent) -> absl::StatusOr<Outputs> {
-              using E = typename decltype(exponent)::type;
-              if constexpr (kIsFloat<T>) {
-                return PowOfFloats<T, E>(context, plan);
-              } else if constexpr (kIsInt<E>) {
-                return PowOfInts<T, E>(context, node, plan);
-              } else {
-                return PowOfIntByFloat<T, E>(context, node, plan);
-              }
-            },
-            unsupported);
+      exponents.dtype(),
+      [&](auto tag) -> absl::StatusOr<Tensor> {
+        using E = typename decltype(tag)::type;
+        using Wide = std::conditional_t<kIsInt<E>, int64_t, double>;
+        if constexpr (std::is_same_v<E, Wide>) return exponents;
+        Wide* out = nullptr;
+        DSPERSE_ASSIGN_OR_RETURN(Tensor wide, Tensor::Make<Wide>(exponents.dims(), &out));
+        const absl::Span<const E> in = exponents.data<E>();
+        for (size_t i = 0; i < in.size(); ++i) {
+          out[i] = static_cast<Wide>(in[i]);
+          if constexpr (std::is_same_v<E, uint64_t>) {
+            if (out[i] < 0) return unsupported();
+          }
+        }
+        return wide;
       },
       unsupported);
+}
+
+absl::StatusOr<Outputs> Pow(const EvalContext& context, const NodeView& node, Inputs inputs) {
+  DSPERSE_ASSIGN_OR_RETURN(BinaryPlan plan, PlanBinary(node, inputs));
+  DSPERSE_ASSIGN_OR_RETURN(const Tensor exponents, WideExponents(node, *plan.b));
+  plan.b = &exponents;
+  const bool whole = exponents.dtype() == DType::kInt64;
+  return DispatchNumbers(
+      plan.a->dtype(),
+      [&](auto tag) -> absl::StatusOr<Outputs> {
+        using T = typename decltype(tag)::type;
+        if constexpr (kIsFloat<T>) {
+          return whole ? PowOfFloats<T, int64_t>(context, plan)
+                       : PowOfFloats<T, double>(context, plan);
+        } else {
+          return whole ? PowOfInts<T>(context, node, plan)
+                       : PowOfIntsByFloats<T>(context, node, plan);
+        }
+      },
+      [&]() -> absl::StatusOr<Outputs> { return UnsupportedType(node, plan.a->dtype()); });
 }
 
 }  // namespace
