@@ -8,13 +8,13 @@
 namespace dsperse {
 namespace {
 
-constexpr MathFn kAll[] = {MathFn::kExp,   MathFn::kExpm1, MathFn::kLog,   MathFn::kLog1p, MathFn::kSin,
-                           MathFn::kCos,   MathFn::kTan,   MathFn::kAsin,  MathFn::kAcos,  MathFn::kAtan,
-                           MathFn::kSinh,  MathFn::kCosh,  MathFn::kTanh,  MathFn::kAsinh, MathFn::kAcosh,
-                           MathFn::kAtanh, MathFn::kErf,   MathFn::kSqrt};
+constexpr MathFn kAll[] = {
+    MathFn::kExp,  MathFn::kExpm1, MathFn::kLog,   MathFn::kLog1p, MathFn::kSin,  MathFn::kCos,
+    MathFn::kTan,  MathFn::kAsin,  MathFn::kAcos,  MathFn::kAtan,  MathFn::kSinh, MathFn::kCosh,
+    MathFn::kTanh, MathFn::kAsinh, MathFn::kAcosh, MathFn::kAtanh, MathFn::kErf,  MathFn::kSqrt};
 
-// The C library's double is off by some 2^-52 at most, so rounding it to 11 bits gives the right half
-// unless it lies that close to a midpoint: then the double's neighbours round to both sides.
+// The C library's double is off by some 2^-52 at most, so rounding it to 11 bits gives the right
+// half unless it lies that close to a midpoint: then the double's neighbours round to both sides.
 bool IsRoundingOf(double libm, uint16_t half) {
   const double down = std::nextafter(std::nextafter(libm, -INFINITY), -INFINITY);
   const double up = std::nextafter(std::nextafter(libm, INFINITY), INFINITY);
@@ -47,7 +47,8 @@ TEST(ExactMathTest, DoubleIsWithinAnUlpOfTheCLibrary) {
         EXPECT_TRUE(std::isnan(exact));
         continue;
       }
-      EXPECT_LE(std::fabs(exact - libm), 4 * std::fabs(libm) * 0x1p-52) << static_cast<int>(fn) << " of " << x;
+      EXPECT_LE(std::fabs(exact - libm), 4 * std::fabs(libm) * 0x1p-52)
+          << static_cast<int>(fn) << " of " << x;
     }
   }
 }
@@ -59,9 +60,9 @@ TEST(ExactMathTest, RoundsSubnormalsOnce) {
   // exp(-103.28) = 0.99 · 2^-149.
   EXPECT_EQ(ExactCall<float>(MathFn::kExp, -103.28), 0x1p-149f);
   EXPECT_EQ(ExactCall<float>(MathFn::kExp, -104.0), 0.0f);
-  EXPECT_EQ(ExactCall<Float16>(MathFn::kExp, -17.0).bits, 1);       // 0.69 · 2^-24
-  EXPECT_EQ(ExactCall<Float16>(MathFn::kExp, -18.0).bits, 0);       // 0.26 · 2^-24
-  EXPECT_EQ(ExactCall<Bfloat16>(MathFn::kExp, -92.0).bits, 1);      // 1.2 · 2^-133
+  EXPECT_EQ(ExactCall<Float16>(MathFn::kExp, -17.0).bits, 1);   // 0.69 · 2^-24
+  EXPECT_EQ(ExactCall<Float16>(MathFn::kExp, -18.0).bits, 0);   // 0.26 · 2^-24
+  EXPECT_EQ(ExactCall<Bfloat16>(MathFn::kExp, -92.0).bits, 1);  // 1.2 · 2^-133
 }
 
 TEST(ExactMathTest, OverflowIsInfinity) {
@@ -71,12 +72,13 @@ TEST(ExactMathTest, OverflowIsInfinity) {
   EXPECT_EQ(ExactCall<double>(MathFn::kLog, 0.0), -INFINITY);
 }
 
-// Known worst cases of exp in double (Lefèvre and Muller): the true value lies within 2^-113 relative of a
-// midpoint or a double.
+// Known worst cases of exp in double (Lefèvre and Muller): the true value lies within 2^-113
+// relative of a midpoint or a double.
 TEST(ExactMathTest, HardCasesOfExp) {
   EXPECT_EQ(ExactCall<double>(MathFn::kExp, 0x1p-54), 1.0);
   EXPECT_EQ(ExactCall<double>(MathFn::kExp, 0x1.8p-53), 0x1.0000000000001p0);
-  EXPECT_EQ(ExactCall<double>(MathFn::kExp, 0x1p-53), 0x1.0000000000001p0);  // just above the midpoint
+  EXPECT_EQ(ExactCall<double>(MathFn::kExp, 0x1p-53),
+            0x1.0000000000001p0);  // just above the midpoint
   EXPECT_EQ(ExactCall<double>(MathFn::kExp, -0x1p-54), 0x1.fffffffffffffp-1 + 0x1p-53);
 }
 
