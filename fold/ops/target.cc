@@ -1,0 +1,288 @@
+#include "fold/ops/target.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace dsperse {
+namespace {
+
+// ---- conditions ----
+
+bool AllOnes(const std::vector<int64_t>& values) {
+  return std::all_of(values.begin(), values.end(), [](int64_t v) { return v == 1; });
+}
+
+int SpatialAxes(const NodeView& node, Facts& facts) {
+  const Shape& shape = facts.ShapeOf(node.input(0));
+  return shape.has_rank() ? shape.rank() - 2 : -1;
+}
+
+std::string OtherAxes(const NodeView& node, int axes) {
+  return absl::StrCat(node.op_type(), " over ", axes, " spatial axes");
+}
+
+std::string JstproveConv(const Graph&, const NodeView& node, Facts& facts) {
+  if (const int axes = SpatialAxes(node, facts); axes != 2 && axes != -1)
+    return OtherAxes(node, axes);
+  if (node.Int("group", 1) != 1) return absl::StrCat("group is ", node.Int("group", 1));
+  if (!AllOnes(node.Ints("dilations"))) return "dilations above 1";
+  for (absl::string_view name : {"kernel_shape", "strides", "dilations"}) {
+    if (!node.HasAttr(name)) return absl::StrCat("attribute ", name, " is not written out");
+  }
+  const std::string auto_pad = node.String("auto_pad", "NOTSET");
+  if (auto_pad != "NOTSET" && auto_pad != "VALID") return "pads are not written out (auto_pad)";
+  if (facts.ConstantOf(node.input(1)) == nullptr) return "the kernel is not constant";
+  return "";
+}
+
+std::string JstproveGemm(const Graph&, const NodeView& node, Facts& facts) {
+  if (!node.input(2).valid()) return "there is no C";
+  if (facts.ConstantOf(node.input(1)) == nullptr) return "B is not constant";
+  if (facts.ConstantOf(node.input(2)) == nullptr) return "C is not constant";
+  if (node.Float("alpha", 1) != 1 || node.Float("beta", 1) != 1) return "alpha or beta is not 1";
+  return "";
+}
+
+std::string JstproveMaxPool(const Graph&, const NodeView& node, Facts& facts) {
+  if (node.output(1).valid()) return "the output Indices is used";
+  if (const int axes = SpatialAxes(node, facts); axes != 2 && axes != -1)
+    return OtherAxes(node, axes);
+  if (!AllOnes(node.Ints("dilations"))) return "dilations above 1";
+  if (node.Int("ceil_mode", 0) != 0) return "ceil_mode is set";
+  const std::string auto_pad = node.String("auto_pad", "NOTSET");
+  if (auto_pad != "NOTSET" && auto_pad != "VALID") return "pads are not written out (auto_pad)";
+  return "";
+}
+
+std::string JstproveBatchNormalization(const Graph&, const NodeView&, Facts&) {
+  return "a run fails on any BatchNormalization left in a slice";
+}
+
+std::string JstproveAveragePool(const Graph&, const NodeView&, Facts&) {
+  return "no proof when a value is negative";
+}
+
+std::string JstproveInstanceNormalization(const Graph&, const NodeView&, Facts&) {
+  return "refused when the circuit is defined";
+}
+
+// Max and Min of two operands.
+std::string TwoOperands(const Graph&, const NodeView& node, Facts&) {
+  if (node.num_inputs() == 2) return "";
+  return absl::StrCat(node.num_inputs(), " operands");
+}
+
+std::string JstproveDiv(const Graph&, const NodeView& node, Facts& facts) {
+  const Tensor* divisor = facts.ConstantOf(node.input(1));
+  if (divisor == nullptr) return "the divisor is not constant";
+  if (divisor->num_elements() > (1 << 20)) return "";
+  const absl::StatusOr<std::vector<double>> values = ToDoubles(*divisor);
+  if (!values.ok()) return "the divisor has no numeric value";
+  for (double value : *values) {
+    if (!(value >= 1 && value < 4294967296.0))
+      return absl::StrCat("divisor ", value, " is not within 1 … 2^32");
+  }
+  return "";
+}
+
+std::string ConstantExponent(const Graph&, const NodeView& node, Facts& facts) {
+  const Tensor* exponent = facts.ConstantOf(node.input(1));
+  if (exponent == nullptr || exponent->num_elements() != 1)
+    return "the exponent is not one constant";
+  const absl::StatusOr<std::vector<double>> value = ToDoubles(*exponent);
+  if (!value.ok()) return "the exponent has no numeric value";
+  const double number = (*value)[0];
+  const bool whole = number >= 1 && number == static_cast<double>(static_cast<int64_t>(number));
+  return whole || number == 0.5 ? "" : absl::StrCat("exponent ", number);
+}
+
+std::string ConstantBounds(const Graph&, const NodeView& node, Facts& facts) {
+  for (int i = 1; i < node.num_inputs(); ++i) {
+    if (node.input(i).valid() && facts.ConstantOf(node.input(i)) == nullptr)
+      return "bounds are not constant";
+  }
+  return "";
+}
+
+std::string ConstantOperands(const Graph&, const NodeView& node, Facts& facts) {
+  for (int i = 1; i < node.num_inputs(); ++i) {
+    if (node.input(i).valid() && facts.ConstantOf(node.input(i)) == nullptr) {
+      return absl::StrCat("input ", i, " is not constant");
+    }
+  }
+  return "";
+}
+
+std::string NearestOnly(const Graph& graph, const NodeView& node, Facts& facts) {
+  if (node.String("mode", "nearest") != "nearest") return "mode is not nearest";
+  return ConstantOperands(graph, node, facts);
+}
+
+std::string EzklConv(const Graph&, const NodeView& node, Facts& facts) {
+  if (const int axes = SpatialAxes(node, facts); axes != 2 && axes != -1)
+    return OtherAxes(node, axes);
+  if (!AllOnes(node.Ints("dilations"))) return "dilations above 1";
+  return "";
+}
+
+std::string EzklAveragePool(const Graph&, const NodeView& node, Facts&) {
+  return node.HasAttr("strides") ? "" : "attribute strides is not written out";
+}
+
+// ---- tables, by operator name ----
+
+// What DSperse 3.9.10 compiles into JSTprove circuits, proves and verifies.
+constexpr TargetRow kJstprove[] = {
+    {"Add", ""},
+    {"AveragePool", "never: fails on negative values", &JstproveAveragePool},
+    {"BatchNormalization", "never: a run fails on it", &JstproveBatchNormalization},
+    {"Cast", ""},
+    {"Clip", "constant bounds", &ConstantBounds},
+    {"Concat", ""},
+    {"Constant", ""},
+    {"Conv", "group 1, dilations 1, two spatial axes, attributes written out, constant kernel",
+     &JstproveConv},
+    {"ConvTranspose",
+     "group 1, dilations 1, two spatial axes, attributes written out, constant kernel",
+     &JstproveConv},
+    {"Div", "constant divisor of at least 1", &JstproveDiv},
+    {"Erf", ""},
+    {"Exp", ""},
+    {"Expand", "constant shape", &ConstantOperands},
+    {"Flatten", ""},
+    {"Gather", "constant indices", &ConstantOperands},
+    {"Gemm", "with C, B and C constant, alpha and beta 1", &JstproveGemm},
+    {"GlobalAveragePool", ""},
+    {"HardSwish", ""},
+    {"Identity", ""},
+    {"InstanceNormalization", "never: refused", &JstproveInstanceNormalization},
+    {"LayerNormalization", "constant scale and bias", &ConstantOperands},
+    {"LeakyRelu", ""},
+    {"MatMul", ""},
+    {"Max", "two operands", &TwoOperands},
+    {"MaxPool", "one output, two spatial axes, dilations 1, no ceil_mode, pads written out",
+     &JstproveMaxPool},
+    {"Min", "two operands", &TwoOperands},
+    {"Mul", ""},
+    {"Neg", ""},
+    {"Pad", "constant pads", &ConstantOperands},
+    {"Pow", "constant whole exponent, or 0.5", &ConstantExponent},
+    {"ReduceMean", "constant axes", &ConstantOperands},
+    {"ReduceSum", "constant axes", &ConstantOperands},
+    {"Reshape", "constant shape", &ConstantOperands},
+    {"Resize", "nearest, constant sizes", &NearestOnly},
+    {"Sigmoid", ""},
+    {"Slice", "constant bounds", &ConstantOperands},
+    {"Softmax", ""},
+    {"Split", "constant sizes", &ConstantOperands},
+    {"Sqrt", ""},
+    {"Squeeze", "constant axes", &ConstantOperands},
+    {"Sub", ""},
+    {"Tanh", ""},
+    {"Tile", "constant repeats", &ConstantOperands},
+    {"Transpose", ""},
+    {"Unsqueeze", "constant axes", &ConstantOperands},
+};
+
+// What EZKL 23.0.5 gives settings for, and a formula describes.
+constexpr TargetRow kEzkl[] = {
+    {"Abs", ""},
+    {"Acos", ""},
+    {"Acosh", ""},
+    {"Add", ""},
+    {"Asin", ""},
+    {"Asinh", ""},
+    {"Atan", ""},
+    {"Atanh", ""},
+    {"AveragePool", "strides written out", &EzklAveragePool},
+    {"BatchNormalization", "constant parameters", &ConstantOperands},
+    {"Cast", ""},
+    {"Clip", "constant bounds", &ConstantBounds},
+    {"Concat", ""},
+    {"Constant", ""},
+    {"Conv", "two spatial axes, dilations 1", &EzklConv},
+    {"ConvTranspose", "two spatial axes, dilations 1", &EzklConv},
+    {"Cos", ""},
+    {"Cosh", ""},
+    {"Div", ""},
+    {"Dropout", ""},
+    {"Erf", ""},
+    {"Exp", ""},
+    {"Expand", "constant shape", &ConstantOperands},
+    {"Flatten", ""},
+    {"Gather", "constant indices", &ConstantOperands},
+    {"Gemm", ""},
+    {"GlobalAveragePool", ""},
+    {"HardSigmoid", ""},
+    {"HardSwish", ""},
+    {"Identity", ""},
+    {"InstanceNormalization", "constant scale and bias", &ConstantOperands},
+    {"LayerNormalization", "constant scale and bias", &ConstantOperands},
+    {"LeakyRelu", ""},
+    {"Log", ""},
+    {"MatMul", ""},
+    {"Max", "two operands", &TwoOperands},
+    {"MaxPool", ""},
+    {"Min", "two operands", &TwoOperands},
+    {"Mul", ""},
+    {"Neg", ""},
+    {"Pad", "constant pads", &ConstantOperands},
+    {"Pow", "constant whole exponent, or 0.5", &ConstantExponent},
+    {"ReduceMean", "constant axes", &ConstantOperands},
+    {"ReduceSum", "constant axes", &ConstantOperands},
+    {"Relu", ""},
+    {"Reshape", "constant shape", &ConstantOperands},
+    {"Resize", "nearest, constant sizes", &NearestOnly},
+    {"Sigmoid", ""},
+    {"Sin", ""},
+    {"Sinh", ""},
+    {"Slice", "constant bounds", &ConstantOperands},
+    {"Softmax", ""},
+    {"Split", "constant sizes", &ConstantOperands},
+    {"Sqrt", ""},
+    {"Squeeze", "constant axes", &ConstantOperands},
+    {"Sub", ""},
+    {"Tan", ""},
+    {"Tanh", ""},
+    {"Tile", "constant repeats", &ConstantOperands},
+    {"Transpose", ""},
+    {"Unsqueeze", "constant axes", &ConstantOperands},
+};
+
+// Slices of nothing but these are not proven (DSperse 3.9.10).
+constexpr absl::string_view kMoves[] = {"Cast",    "Concat",   "Constant",  "Expand",   "Flatten",
+                                        "Gather",  "Identity", "Reshape",   "Slice",    "Split",
+                                        "Squeeze", "Tile",     "Transpose", "Unsqueeze"};
+
+}  // namespace
+
+const Target* Target::Find(absl::string_view name) {
+  static const Target kTargets[] = {Target("jstprove", kJstprove), Target("ezkl", kEzkl)};
+  for (const Target& target : kTargets) {
+    if (target.name() == name) return &target;
+  }
+  return nullptr;
+}
+
+std::vector<absl::string_view> Target::Names() { return {"jstprove", "ezkl"}; }
+
+std::string Target::WhyNot(const Graph& graph, const NodeView& node, Facts& facts) const {
+  if (!node.domain().empty()) {
+    return absl::StrCat("operator ", node.op_type(), " of domain ", node.domain(),
+                        " is unknown to it");
+  }
+  const int64_t opset = node.opset();
+  for (const TargetRow& row : rows_) {
+    if (row.op_type != node.op_type() || opset < row.since || opset > row.until) continue;
+    return row.why_not == nullptr ? "" : row.why_not(graph, node, facts);
+  }
+  return absl::StrCat("operator ", node.op_type(), " is unknown to it");
+}
+
+bool Target::MovesData(const NodeView& node) const {
+  return node.domain().empty() &&
+         std::find(std::begin(kMoves), std::end(kMoves), node.op_type()) != std::end(kMoves);
+}
+
+}  // namespace dsperse

@@ -1,0 +1,155 @@
+#include "fold/ops/target.h"
+
+#include <set>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "tests/support/filled.h"
+#include "tests/support/parse.h"
+
+namespace dsperse {
+namespace {
+
+using testing::Filled;
+using testing::FindOpNode;
+using testing::ParseGraph;
+
+// Why `target` refuses the node of that operator in the model, or "".
+std::string WhyNot(absl::string_view target, absl::string_view op, const std::string& text) {
+  const Graph graph = ParseGraph(text);
+  Facts facts(&graph);
+  return Target::Find(target)->WhyNot(graph, graph.node(FindOpNode(graph, op)), facts);
+}
+
+TEST(TargetTest, FindsTargetsByName) {
+  EXPECT_EQ(Target::Names(), (std::vector<absl::string_view>{"jstprove", "ezkl"}));
+  for (absl::string_view name : Target::Names()) {
+    ASSERT_NE(Target::Find(name), nullptr);
+    EXPECT_EQ(Target::Find(name)->name(), name);
+  }
+  EXPECT_EQ(Target::Find("groth16"), nullptr);
+}
+
+TEST(TargetTest, RowsAreSortedAndUnique) {
+  for (absl::string_view name : Target::Names()) {
+    std::string last;
+    for (const TargetRow& row : Target::Find(name)->rows()) {
+      EXPECT_LT(last, std::string(row.op_type)) << name;
+      EXPECT_EQ(row.condition.empty(), row.why_not == nullptr) << row.op_type;
+      last = std::string(row.op_type);
+    }
+  }
+}
+
+TEST(TargetTest, JstproveProvesAPlainConv) {
+  EXPECT_EQ(WhyNot("jstprove", "Conv",
+                   "g (float[1,4,8,8] x) => (y) <" + Filled("w", {4, 4, 3, 3}, 0.5) +
+                       "> { y = Conv<kernel_shape=[3,3], strides=[1,1], dilations=[1,1], "
+                       "pads=[1,1,1,1]>(x, w) }"),
+            "");
+}
+
+TEST(TargetTest, JstproveWantsAttributesWrittenOut) {
+  EXPECT_EQ(WhyNot("jstprove", "Conv",
+                   "g (float[1,4,8,8] x) => (y) <" + Filled("w", {4, 4, 3, 3}, 0.5) +
+                       "> {"
+                       "  y = Conv<kernel_shape=[3,3], dilations=[1,1]>(x, w) }"),
+            "attribute strides is not written out");
+  EXPECT_EQ(WhyNot("ezkl", "Conv",
+                   "g (float[1,4,8,8] x) => (y) <" + Filled("w", {4, 4, 3, 3}, 0.5) +
+                       "> {"
+                       "  y = Conv<kernel_shape=[3,3], dilations=[1,1]>(x, w) }"),
+            "");
+}
+
+TEST(TargetTest, JstproveRefusesGroupsDilationsAndOneAxis) {
+  EXPECT_EQ(
+      WhyNot("jstprove", "Conv",
+             "g (float[1,4,8,8] x) => (y) <" + Filled("w", {4, 1, 3, 3}, 0.5) +
+                 "> {"
+                 "  y = Conv<group=4, kernel_shape=[3,3], strides=[1,1], dilations=[1,1]>(x, w) }"),
+      "group is 4");
+  EXPECT_EQ(WhyNot("jstprove", "Conv",
+                   "g (float[1,4,8,8] x) => (y) <" + Filled("w", {4, 4, 3, 3}, 0.5) +
+                       "> {"
+                       "  y = Conv<kernel_shape=[3,3], strides=[1,1], dilations=[2,2]>(x, w) }"),
+            "dilations above 1");
+  EXPECT_EQ(WhyNot("jstprove", "Conv",
+                   "g (float[1,4,8] x) => (y) <" + Filled("w", {4, 4, 3}, 0.5) +
+                       "> {"
+                       "  y = Conv<kernel_shape=[3], strides=[1], dilations=[1]>(x, w) }"),
+            "Conv over 1 spatial axes");
+}
+
+TEST(TargetTest, JstproveKnowsNoReluAndRunsNoBatchNormalization) {
+  EXPECT_EQ(WhyNot("jstprove", "Relu", "g (float[4] x) => (y) { y = Relu(x) }"),
+            "operator Relu is unknown to it");
+  EXPECT_EQ(WhyNot("ezkl", "Relu", "g (float[4] x) => (y) { y = Relu(x) }"), "");
+  EXPECT_NE(WhyNot("jstprove", "BatchNormalization",
+                   "g (float[1,2,4,4] x) => (y) <float[2] p = {1, 1}> {"
+                   "  y = BatchNormalization(x, p, p, p, p) }"),
+            "");
+}
+
+TEST(TargetTest, JstproveWantsAnAddendInGemm) {
+  EXPECT_EQ(WhyNot("jstprove", "Gemm",
+                   "g (float[1,4] x) => (y) <" + Filled("w", {4, 2}, 0.5) + "> { y = Gemm(x, w) }"),
+            "there is no C");
+  EXPECT_EQ(WhyNot("jstprove", "Gemm",
+                   "g (float[1,4] x) => (y) <" + Filled("w", {4, 2}, 0.5) + ", " +
+                       Filled("b", {2}, 0.5) + "> { y = Gemm(x, w, b) }"),
+            "");
+  EXPECT_EQ(WhyNot("jstprove", "Gemm",
+                   "g (float[1,4] x) => (y) <" + Filled("w", {4, 2}, 0.5) + ", " +
+                       Filled("b", {2}, 0.5) + "> { y = Gemm<alpha=2.0>(x, w, b) }"),
+            "alpha or beta is not 1");
+}
+
+TEST(TargetTest, JstproveDividesByConstantsOfAtLeastOne) {
+  EXPECT_EQ(WhyNot("jstprove", "Div", "g (float[4] x) => (y) <float c = {3.0}> { y = Div(x, c) }"),
+            "");
+  EXPECT_EQ(WhyNot("jstprove", "Div", "g (float[4] x) => (y) <float c = {0.5}> { y = Div(x, c) }"),
+            "divisor 0.5 is not within 1 … 2^32");
+  EXPECT_EQ(WhyNot("jstprove", "Div", "g (float[4] x, float[4] z) => (y) { y = Div(x, z) }"),
+            "the divisor is not constant");
+}
+
+TEST(TargetTest, JstproveTakesTwoOperandsOfMaxAndAWholeExponent) {
+  EXPECT_EQ(WhyNot("jstprove", "Max", "g (float[4] x) => (y) <float c = {0.0}> { y = Max(x, c) }"),
+            "");
+  EXPECT_EQ(WhyNot("jstprove", "Max", "g (float[4] x) => (y) { y = Max(x, x, x) }"), "3 operands");
+  EXPECT_EQ(WhyNot("jstprove", "Pow", "g (float[4] x) => (y) <float c = {2.0}> { y = Pow(x, c) }"),
+            "");
+  EXPECT_EQ(WhyNot("jstprove", "Pow", "g (float[4] x) => (y) <float c = {2.5}> { y = Pow(x, c) }"),
+            "exponent 2.5");
+}
+
+TEST(TargetTest, EzklWantsStridesOfAveragePool) {
+  EXPECT_EQ(WhyNot("ezkl", "AveragePool",
+                   "g (float[1,1,4,4] x) => (y) { y = AveragePool<kernel_shape=[2,2]>(x) }"),
+            "attribute strides is not written out");
+  EXPECT_EQ(
+      WhyNot(
+          "ezkl", "AveragePool",
+          "g (float[1,1,4,4] x) => (y) { y = AveragePool<kernel_shape=[2,2], strides=[2,2]>(x) }"),
+      "");
+}
+
+TEST(TargetTest, NamesForeignDomains) {
+  const std::string why = WhyNot("jstprove", "Gelu",
+                                 R"(<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+                                    g (float[4] x) => (y) { y = com.microsoft.Gelu(x) })");
+  EXPECT_EQ(why, "operator Gelu of domain com.microsoft is unknown to it");
+}
+
+TEST(TargetTest, DataMovementIsTold) {
+  const Graph graph =
+      ParseGraph("g (float[1,4] x) => (y) { a = Transpose(x)  b = Flatten(a)  y = Neg(b) }");
+  const Target& target = *Target::Find("jstprove");
+  EXPECT_TRUE(target.MovesData(graph.node(FindOpNode(graph, "Transpose"))));
+  EXPECT_TRUE(target.MovesData(graph.node(FindOpNode(graph, "Flatten"))));
+  EXPECT_FALSE(target.MovesData(graph.node(FindOpNode(graph, "Neg"))));
+}
+
+}  // namespace
+}  // namespace dsperse
