@@ -12,6 +12,7 @@
 #include "fold/ops/eval_util.h"
 #include "fold/ops/families.h"
 #include "fold/ops/op.h"
+#include "fold/ops/work.h"
 
 namespace dsperse {
 namespace {
@@ -53,6 +54,7 @@ const std::vector<OpDef>& Table() {
   static const std::vector<OpDef>* const table = [] {
     auto* rows = new std::vector<OpDef>;
     for (AppendFn append : kFamilies) append(rows);
+    for (OpDef& row : *rows) row.work = WorkFunctionFor(row.op_type, row.domain);
     std::sort(rows->begin(), rows->end(),
               [](const OpDef& a, const OpDef& b) { return Key(a) < Key(b); });
     return rows;
