@@ -1,0 +1,172 @@
+#include "circuit_estimate/shapes.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+
+namespace dsperse {
+
+bool MovesData(absl::string_view op_type) {
+  static constexpr absl::string_view kNames[] = {
+      "Cast",     "Concat", "DepthToSpace", "Dropout",   "Expand",  "Flatten",      "Gather",
+      "Identity", "Pad",    "Reshape",      "Resize",    "Slice",   "SpaceToDepth", "Split",
+      "Squeeze",  "Tile",   "Transpose",    "Unsqueeze", "Upsample"};
+  return std::find(std::begin(kNames), std::end(kNames), op_type) != std::end(kNames);
+}
+
+Count Product(absl::Span<const int64_t> dims) {
+  Count product(1);
+  for (int64_t size : dims) product *= Count(size);
+  return product;
+}
+
+std::vector<int64_t> KernelOf(ModelView& view, const NodeView& node) {
+  std::vector<int64_t> kernel = node.Ints("kernel_shape");
+  if (!kernel.empty() || !(node.Is("Conv") || node.Is("ConvTranspose"))) return kernel;
+  if (const Dims* weight = view.ShapeOf(node.input(1)); weight != nullptr && weight->size() > 2) {
+    kernel.assign(weight->begin() + 2, weight->end());
+  }
+  return kernel;
+}
+
+absl::StatusOr<Window> WindowOf(ModelView& view, const NodeView& node) {
+  const Dims* in = view.ShapeOf(node.input(0));
+  const std::vector<int64_t> kernel = KernelOf(view, node);
+  if (in == nullptr || in->size() < 3 || kernel.size() != in->size() - 2) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("node '", node.name(), "': shapes of input and kernel don't fit"));
+  }
+  return ConvWindow(node, absl::MakeConstSpan(*in).subspan(2), kernel);
+}
+
+Count TapsInside(const Window& window) {
+  Count taps(1);
+  for (int axis = 0; axis < 3; ++axis) {
+    Count inside(0);
+    for (int64_t k = 0; k < window.kernel[axis]; ++k) {
+      const Window::Range valid = window.Valid(axis, k);
+      inside += Count(std::max<int64_t>(0, valid.end - valid.begin));
+    }
+    taps *= inside;
+  }
+  return taps;
+}
+
+std::vector<TapCount> TapHistogram(const Window& window) {
+  std::map<uint64_t, Count> histogram{{1, Count(1)}};
+  for (int axis = 0; axis < 3; ++axis) {
+    std::map<uint64_t, Count> of_axis;
+    for (int64_t o = 0; o < window.out[axis]; ++o) {
+      // Kernel elements k with 0 ≤ start + k·dilation < in.
+      const int64_t start = window.At(axis, o, 0);
+      const int64_t step = window.dilation[axis];
+      const int64_t first = start >= 0 ? 0 : (-start + step - 1) / step;
+      const int64_t last =
+          start >= window.in[axis]
+              ? -1
+              : std::min(window.kernel[axis] - 1, (window.in[axis] - 1 - start) / step);
+      of_axis[static_cast<uint64_t>(std::max<int64_t>(0, last - first + 1))] += Count(1);
+    }
+    std::map<uint64_t, Count> next;
+    for (const auto& [taps, positions] : histogram) {
+      for (const auto& [more, times] : of_axis) next[taps * more] += positions * times;
+    }
+    histogram = std::move(next);
+  }
+  std::vector<TapCount> result;
+  for (const auto& [taps, positions] : histogram) result.push_back({Count(taps), positions});
+  return result;
+}
+
+std::optional<MatrixProduct> MatrixProductOf(ModelView& view, const NodeView& node) {
+  const Dims* a = view.ShapeOf(node.input(0));
+  const Dims* b = view.ShapeOf(node.input(1));
+  if (a == nullptr || b == nullptr || a->empty() || b->empty()) return std::nullopt;
+  MatrixProduct product;
+  if (node.Is("Gemm")) {
+    if (a->size() != 2 || b->size() != 2) return std::nullopt;
+    const bool across = node.Int("transA", 0) != 0;
+    product.l_size = (*a)[across ? 1 : 0];
+    product.m_size = (*a)[across ? 0 : 1];
+    product.n_size = (*b)[node.Int("transB", 0) != 0 ? 0 : 1];
+    product.batches = Count(1);
+  } else {
+    product.l_size = a->size() > 1 ? (*a)[a->size() - 2] : 1;
+    product.m_size = a->back();
+    product.n_size = b->size() > 1 ? b->back() : 1;
+    product.batches = Count(1);
+    const size_t ranks = std::max(a->size(), b->size());
+    for (size_t i = 2; i < ranks; ++i) {  // axes before the last two, from the right
+      const int64_t x = i < a->size() ? (*a)[a->size() - 1 - i] : 1;
+      const int64_t y = i < b->size() ? (*b)[b->size() - 1 - i] : 1;
+      product.batches *= Count(std::max(x, y));
+    }
+  }
+  product.l = Count(product.l_size);
+  product.m = Count(product.m_size);
+  product.n = Count(product.n_size);
+  return product;
+}
+
+int ChannelAxis(const NodeView& node, const Tensor& weight) {
+  if (node.Is("Conv")) return 0;
+  if (node.Is("ConvTranspose")) return 1;
+  if (node.Is("Gemm") && node.Int("transB", 0) != 0) return 0;
+  return weight.rank() > 1 ? weight.rank() - 1 : -1;
+}
+
+Count ReducedElements(ModelView& view, const NodeView& node) {
+  const Count in = view.Elements(node.input(0));
+  const Count out = view.Elements(node.output(0));
+  if (out.value() == 0) return Count(0);
+  return Count(in.value() / out.value());
+}
+
+std::optional<ScaleShift> ScaleShiftOf(ModelView& view, const NodeView& node) {
+  std::optional<std::vector<double>> p[4];
+  for (int i = 0; i < 4; ++i) {
+    p[i] = view.DoublesOf(node.input(i + 1));
+    if (!p[i].has_value() || p[i]->size() != p[0]->size()) return std::nullopt;
+  }
+  const double epsilon = node.Float("epsilon", 1e-5f);
+  ScaleShift result;
+  for (size_t c = 0; c < p[0]->size(); ++c) {
+    const double scale = (*p[0])[c] / std::sqrt((*p[3])[c] + epsilon);
+    result.scale.push_back(scale);
+    result.shift.push_back((*p[1])[c] - (*p[2])[c] * scale);
+  }
+  return result;
+}
+
+ClipBounds ClipBoundsOf(ModelView& view, const NodeView& node) {
+  ClipBounds bounds;
+  if (node.HasAttr("min")) bounds.low = node.Float("min", 0);
+  if (node.HasAttr("max")) bounds.high = node.Float("max", 0);
+  for (int i = 1; i <= 2; ++i) {
+    if (!node.input(i).valid()) continue;
+    std::optional<double>& bound = i == 1 ? bounds.low : bounds.high;
+    bound = view.ScalarOf(node.input(i));
+    if (!bound.has_value()) {
+      bounds.constant = false;
+      bound = 0;
+    }
+  }
+  return bounds;
+}
+
+Count RowElements(ModelView& view, const NodeView& node) {
+  const Dims* in = view.ShapeOf(node.input(0));
+  if (in == nullptr || in->empty()) return Count(1);
+  const int64_t rank = static_cast<int64_t>(in->size());
+  const bool softmax = node.Is("Softmax") || node.Is("LogSoftmax");
+  const bool one_axis = softmax && node.opset() >= 13;
+  int64_t axis = node.Int("axis", softmax && node.opset() < 13 ? 1 : -1);
+  if (node.Is("InstanceNormalization")) axis = 2;
+  axis = std::min(std::max<int64_t>(axis < 0 ? axis + rank : axis, 0), rank - 1);
+  if (one_axis) return Count((*in)[static_cast<size_t>(axis)]);
+  return Product(absl::MakeConstSpan(*in).subspan(static_cast<size_t>(axis)));
+}
+
+}  // namespace dsperse
