@@ -1,0 +1,86 @@
+// ExpanderCounter: prices nodes in order, carrying a bound of every value.
+//
+// JSTprove bounds each value by its own rules (inputs of a circuit by 1, weights by their largest
+// row sum) and sizes range checks by the bits of that bound; a bound never shrinks by a rescale. A
+// node that needs more than 64 bits is refused; here its inputs are then taken as bounded by 1, as
+// they would be in a slice that begins with it, and counting goes on.
+#ifndef DSPERSE_CIRCUIT_ESTIMATE_BACKENDS_EXPANDER_COUNTER_H_
+#define DSPERSE_CIRCUIT_ESTIMATE_BACKENDS_EXPANDER_COUNTER_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/types/span.h"
+#include "circuit_estimate/backends/expander_cost.h"
+#include "circuit_estimate/model_view.h"
+#include "circuit_estimate/parameters.h"
+
+namespace dsperse {
+
+class ExpanderCounter {
+ public:
+  ExpanderCounter(ModelView* view, const Parameters& parameters);
+
+  void Begin();
+
+  struct Priced {
+    ExpanderCost cost;
+    std::string refused;   // the operator or its attributes
+    std::string too_wide;  // needs more than 64 bits here; priced as if a slice began with it
+    int bits = 0;
+    bool constraints_exact = true;  // constraints and inputs
+    bool mul_exact = true;
+    bool chunk_of_12 = false;      // measured as a whole, with chunks of 12 bits
+    bool makes_constants = false;  // some results depend on no input
+  };
+  Priced AddNode(NodeId id);
+
+ private:
+  struct Node {
+    NodeView view;
+    const Dims* in;   // of input 0
+    const Dims* out;  // of output 0
+    Count n;          // elements of output 0
+  };
+  // Prices the node's operator with the bounds as they stand; answers the bound of its outputs.
+  double Price(const Node& node, Priced* priced);
+  double Linear(const Node& node, Priced* priced);
+  double Convolution(const Node& node, Priced* priced);
+  double Matrix(const Node& node, Priced* priced);
+  double Mul(const Node& node, Priced* priced);
+  double Div(const Node& node, Priced* priced);
+  double Pool(const Node& node, Priced* priced);
+  double Activation(const Node& node, Priced* priced);
+  double Function(const Node& node, Priced* priced);
+  double LayerNormalization(const Node& node, Priced* priced);
+
+  // Bound of a sum of products with constant weights; none, with the reason noted, when refused.
+  std::optional<double> WeightedBound(const Node& node, Priced* priced);
+  double BoundOf(ValueId value);
+  int Bits(double bound) const;
+  // Notes that a node's values need the bits of `bound`, and answers them.
+  int Need(double bound, Priced* priced) const;
+  // Rescaling of n products to `bits` bits; `constant` of them depend on no input, which the tool
+  // sees.
+  void Rescale(Count n, Count constant, int bits, Priced* priced) const;
+  // Division of n numbers by a whole number that is at least 2.
+  void Divide(Count n, uint64_t divisor, Priced* priced) const;
+  // Extra products that a Relu of `terms` terms costs because few others read it.
+  Count Rereads(const Node& node, int terms, Priced* priced);
+  bool FromOutside(ValueId value) const { return !bounds_.contains(value); }
+
+  ModelView& view_;
+  const int scale_bits_;
+  // Bounds of values made inside the range; others are inputs (1) or constants (their largest).
+  absl::flat_hash_map<ValueId, double> bounds_;
+  // Values some of whose elements the tool knows at compile time.
+  absl::flat_hash_set<ValueId> partly_constant_;
+  // While pricing as if a slice began at the node.
+  bool cut_ = false;
+};
+
+}  // namespace dsperse
+
+#endif  // DSPERSE_CIRCUIT_ESTIMATE_BACKENDS_EXPANDER_COUNTER_H_

@@ -1,0 +1,223 @@
+#include "circuit_estimate/backends/jstprove_expander.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "circuit_estimate/backends/expander_counter.h"
+
+namespace dsperse {
+namespace {
+
+constexpr MetricInfo kMetrics[] = {
+    {"constraints", "constraints"},
+    {"inputs", "committed inputs: hints, digits, table"},
+    {"mul", "multiplication gates"},
+    {"add", "addition gates"},
+    {"total_cost", "the compiler's cost: layers rounded to powers of two", false},
+};
+enum Metric { kConstraints, kInputs, kMul, kAdd, kTotalCost };
+
+constexpr ParameterInfo kParameters[] = {
+    {"chunk_bits", "auto", "bits",
+     "digit of a range check; auto: the cheapest of 10 … 14, as DSperse compiles", "auto", 1, 20},
+    {"weights", "inputs", "", "how weights enter the circuit; `dsperse compile` makes them inputs",
+     "inputs|constant"},
+    {"scale_bits", "18", "bits", "fixed-point scale", "", 1, 30},
+};
+
+constexpr int kFirstChunk = 10;  // that the compiler tries
+constexpr int kLastChunk = 14;
+constexpr uint64_t kFixedConstraints = 4;
+constexpr uint64_t kFixedInputs = 2;
+
+struct Options {
+  std::vector<int> chunks;
+  bool weights_are_inputs;
+};
+
+Options OptionsOf(const Parameters& parameters) {
+  Options options;
+  if (parameters.Text("chunk_bits") == "auto") {
+    for (int chunk = kFirstChunk; chunk <= kLastChunk; ++chunk) options.chunks.push_back(chunk);
+  } else {
+    options.chunks.push_back(static_cast<int>(parameters.Number("chunk_bits")));
+  }
+  options.weights_are_inputs = parameters.Text("weights") == "inputs";
+  return options;
+}
+
+// What the whole circuit costs once, given what its nodes need.
+struct Once {
+  bool checked = false;  // some value is range-checked: a table of 2^chunk rows
+  bool trivial = false;
+};
+
+Counts FixedCounts(const Once& once, int chunk) {
+  Counts fixed(std::size(kMetrics));
+  const Count table(uint64_t{1} << chunk);
+  fixed.values[kConstraints] =
+      Count(kFixedConstraints + (once.checked ? 1 : 0) + (once.trivial ? 1 : 0));
+  fixed.values[kInputs] = Count(kFixedInputs) + (once.checked ? table : Count(0));
+  if (once.checked) {
+    fixed.values[kMul] = Count(3) * table - Count(4);
+    fixed.values[kAdd] = Count(3) * table;
+  }
+  return fixed;
+}
+
+// The compiler's own cost of a circuit: 1000 an input, 100 a gate slot, 10 a multiplication, 3 an
+// addition, where inputs and every layer are rounded up to powers of two. The slots are taken as
+// four layers as wide as the inputs and what the queries fill.
+Count TotalCost(const Counts& total) {
+  const Count width = NextPowerOfTwo(total.values[kInputs]);
+  return Count(1000) * width + Count(100) * (Count(4) * width + total.values[kMul]) +
+         Count(10) * total.values[kMul] + Count(3) * total.values[kAdd];
+}
+
+Counts NodeCountsAt(const ExpanderCounter::Priced& priced, int chunk, const Options& options) {
+  const ExpanderTotals at = AtChunk(priced.cost, chunk, options.weights_are_inputs);
+  Counts counts(std::size(kMetrics));
+  counts.values[kConstraints] = at.constraints;
+  counts.values[kInputs] = at.inputs;
+  counts.values[kMul] = at.mul;
+  counts.values[kAdd] = at.add;
+  counts.approximate = 1u << kAdd | 1u << kTotalCost;
+  if (!priced.constraints_exact || (priced.chunk_of_12 && chunk != 12)) {
+    counts.approximate |= 1u << kConstraints | 1u << kInputs;
+  }
+  if (!priced.mul_exact) counts.approximate |= 1u << kMul;
+  return counts;
+}
+
+class ExpanderPricer : public RangePricer {
+ public:
+  ExpanderPricer(std::shared_ptr<ModelView> view, const Parameters& parameters)
+      : view_(std::move(view)),
+        options_(OptionsOf(parameters)),
+        counter_(view_.get(), parameters),
+        sums_(options_.chunks.size(), Counts(std::size(kMetrics))) {}
+
+  void Begin() override {
+    counter_.Begin();
+    price_ = RangePrice();
+    sums_.assign(options_.chunks.size(), Counts(std::size(kMetrics)));
+  }
+
+  RangePrice Extend(NodeId node) override {
+    if (view_->IsConstantNode(node)) return price_;
+    const ExpanderCounter::Priced priced = counter_.AddNode(node);
+    price_.bits = std::max(price_.bits, priced.bits);
+    price_.provable = price_.provable && priced.refused.empty() && priced.too_wide.empty();
+    price_.exact = price_.exact && priced.constraints_exact;
+    size_t best = 0;
+    Count least;
+    for (size_t i = 0; i < options_.chunks.size(); ++i) {
+      sums_[i] += NodeCountsAt(priced, options_.chunks[i], options_);
+      Counts total = sums_[i];
+      total += FixedCounts({true, false}, options_.chunks[i]);
+      const Count cost = TotalCost(total);
+      if (i == 0 || cost < least) {
+        best = i;
+        least = cost;
+      }
+    }
+    price_.price = sums_[best].values[kConstraints].value();
+    return price_;
+  }
+
+  SlicePrices slice_prices() const override { return {kFixedConstraints + 1, 0, 1}; }
+  absl::string_view unit() const override { return kMetrics[kConstraints].name; }
+
+ private:
+  std::shared_ptr<ModelView> view_;
+  Options options_;
+  ExpanderCounter counter_;
+  std::vector<Counts> sums_;
+  RangePrice price_;
+};
+
+class ExpanderBackend : public Backend {
+ public:
+  absl::string_view name() const override { return "jstprove_expander"; }
+  absl::string_view summary() const override {
+    return "JSTprove over Expander (BN254), as DSperse 3.9.10 compiles";
+  }
+  absl::Span<const MetricInfo> metrics() const override { return kMetrics; }
+  absl::Span<const ParameterInfo> parameters() const override { return kParameters; }
+
+  absl::StatusOr<RangeCounts> CountRange(ModelView& view, const Range& range,
+                                         const Parameters& parameters) const override {
+    const Options options = OptionsOf(parameters);
+    ExpanderCounter counter(&view, parameters);
+    counter.Begin();
+    std::vector<ExpanderCounter::Priced> priced;
+    Once once;
+    RangeCounts result;
+    for (NodeId id : range.nodes) {
+      priced.push_back(counter.AddNode(id));
+      once.checked =
+          once.checked || !priced.back().cost.checks.empty() || priced.back().cost.checked;
+      once.trivial = once.trivial || priced.back().cost.trivial;
+      result.bits = std::max(result.bits, priced.back().bits);
+    }
+    result.inputs = Counts(std::size(kMetrics));
+    result.outputs = Counts(std::size(kMetrics));
+    for (ValueId output : range.outputs) {
+      result.outputs.values[kConstraints] += view.Elements(output);
+      result.outputs.values[kAdd] += Count(19) * view.Elements(output);
+    }
+    result.outputs.approximate = 1u << kAdd;
+
+    int chunk = options.chunks.front();
+    std::vector<Counts> totals;
+    for (int candidate : options.chunks) {
+      Counts total = result.outputs;
+      for (const ExpanderCounter::Priced& node : priced)
+        total += NodeCountsAt(node, candidate, options);
+      total += FixedCounts(once, candidate);
+      total.values[kTotalCost] = TotalCost(total);
+      if (!totals.empty() && total.values[kTotalCost] < result.total.values[kTotalCost])
+        chunk = candidate;
+      if (totals.empty() || candidate == chunk) result.total = total;
+      totals.push_back(std::move(total));
+    }
+    result.fixed = FixedCounts(once, chunk);
+    for (size_t i = 0; i < priced.size(); ++i) {
+      NodeCounts node;
+      node.node = range.nodes[i];
+      node.counts = NodeCountsAt(priced[i], chunk, options);
+      node.unsupported = !priced[i].refused.empty() ? priced[i].refused : priced[i].too_wide;
+      node.bits = priced[i].bits;
+      result.nodes.push_back(std::move(node));
+    }
+    // The choice of the chunk is a guess of the compiler's; what depends on it is not exact.
+    uint32_t guessed = options.weights_are_inputs ? 1u << kInputs : 0;
+    if (options.chunks.size() > 1 && once.checked) {
+      guessed |= 1u << kInputs | 1u << kMul;
+      for (const Counts& total : totals) {
+        if (total.values[kConstraints] != result.total.values[kConstraints])
+          guessed |= 1u << kConstraints;
+      }
+      result.note = absl::StrCat("chunk_bits ", chunk);
+    }
+    result.total.approximate |= guessed | 1u << kAdd | 1u << kTotalCost;
+    return result;
+  }
+
+  absl::StatusOr<std::unique_ptr<RangePricer>> NewPricer(
+      std::shared_ptr<ModelView> view, const Parameters& parameters) const override {
+    return std::make_unique<ExpanderPricer>(std::move(view), parameters);
+  }
+};
+
+}  // namespace
+
+const Backend& JstproveExpander() {
+  static const ExpanderBackend* const backend = new ExpanderBackend;
+  return *backend;
+}
+
+}  // namespace dsperse
