@@ -21,7 +21,9 @@ constexpr char kProgram[] = "dsperse-slice";
 void AddCommands(CLI::App& app, CliContext& context) {
   AddFoldCommand(app, context);
   AddInspectCommand(app, context);
+  AddOpsCommand(app, context);
   AddPassesCommand(app, context);
+  AddVerifyCommand(app, context);
 }
 
 bool EnvironmentIsSet(const char* name) {

@@ -70,7 +70,9 @@ void InstallSignalHandlers();
 // ---- the subcommands ----
 void AddFoldCommand(CLI::App& app, CliContext& context);
 void AddInspectCommand(CLI::App& app, CliContext& context);
+void AddOpsCommand(CLI::App& app, CliContext& context);
 void AddPassesCommand(CLI::App& app, CliContext& context);
+void AddVerifyCommand(CLI::App& app, CliContext& context);
 
 }  // namespace dsperse
 

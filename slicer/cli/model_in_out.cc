@@ -1,6 +1,7 @@
 #include "slicer/cli/model_in_out.h"
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
 
 namespace dsperse {
 
@@ -11,6 +12,30 @@ void AddModelFlags(CLI::App& command, ModelFlags& flags) {
                   "Memory that loading may take (4 x the file + 1 GiB unless given)")
       ->transform(CLI::AsSizeValue(false))
       ->type_name("BYTES");
+}
+
+void AddInputShapeFlags(CLI::App& command, InputShapeFlags& flags) {
+  const auto sizes = [](const std::string& text) -> std::string {
+    const std::string list = text.substr(text.rfind('=') + 1);
+    const bool ok = list.find_first_not_of("0123456789,") == std::string::npos;
+    return ok ? "" : absl::StrCat("'", text, "': write sizes as 1,3,224,224");
+  };
+  const auto size = [](const std::string& text) -> std::string {
+    const size_t equals = text.rfind('=');
+    const bool ok = equals != std::string::npos && equals > 0 && equals + 1 < text.size() &&
+                    text.find_first_not_of("0123456789", equals + 1) == std::string::npos;
+    return ok ? "" : absl::StrCat("'", text, "': write name=size");
+  };
+  command
+      .add_option("--input-shape", flags.input_shapes,
+                  "The shape of an input, 1,3,224,224; with several inputs name=1,3,224,224")
+      ->check(CLI::Validator(sizes, "", "sizes"))
+      ->allow_extra_args(false)
+      ->type_name("[NAME=]SIZES");
+  command.add_option("--dim", flags.dims, "The size of a named dimension, batch=1")
+      ->check(CLI::Validator(size, "", "size"))
+      ->allow_extra_args(false)
+      ->type_name("NAME=SIZE");
 }
 
 absl::StatusOr<LoadedModel> Load(const ModelFlags& flags, CliContext& context) {

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "fold/ir/model_file.h"
+#include "fold/ops/input_shapes.h"
 #include "slicer/cli/cli.h"
 
 namespace CLI {
@@ -22,6 +23,9 @@ struct ModelFlags {
   int64_t max_memory = 0;
 };
 void AddModelFlags(CLI::App& command, ModelFlags& flags);
+
+// `--input-shape` and `--dim`.
+void AddInputShapeFlags(CLI::App& command, InputShapeFlags& flags);
 
 // Loads it; what the loader remarks becomes notes.
 absl::StatusOr<LoadedModel> Load(const ModelFlags& flags, CliContext& context);

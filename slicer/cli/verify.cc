@@ -1,0 +1,201 @@
+// dsperse-slice verify A.onnx B
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "fold/ir/model_file.h"
+#include "fold/ir/status_macros.h"
+#include "fold/ops/input_shapes.h"
+#include "fold/ops/sample_inputs.h"
+#include "fold/ops/verify_models.h"
+#include "nlohmann/json.hpp"
+#include "slicer/cli/cli.h"
+#include "slicer/cli/exit_code.h"
+#include "slicer/cli/json_file.h"
+#include "slicer/cli/model_in_out.h"
+#include "slicer/cli/read_inputs.h"
+#include "slicer/cli/text_table.h"
+
+namespace dsperse {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct VerifyFlags {
+  ModelFlags a;
+  std::string b;
+  int samples = 3;
+  uint64_t seed = 0;
+  std::string inputs;
+  double tolerance = 1e-4;
+  InputShapeFlags shapes;
+  bool json = false;
+};
+
+struct Verification {
+  std::vector<std::string> interface;  // how the interfaces differ
+  VerifyResult result;
+  size_t samples = 0;
+  double seconds = 0;
+  bool same() const { return interface.empty() && result.same; }
+};
+
+// Declares B's inputs as A's are by now, where that is possible: what differs the interface tells.
+void AdoptShapes(const Graph& a, Graph* b) {
+  for (ValueId input : RequiredInputs(a)) {
+    const ValueId other = b->FindValue(a.Name(input));
+    if (!other.valid() || !b->IsInput(other)) continue;
+    const Shape shape = a.DeclaredShape(input);
+    const Shape declared = b->DeclaredShape(other);
+    bool fits = declared.has_rank() && shape.has_rank() && declared.rank() == shape.rank();
+    for (int i = 0; fits && i < shape.rank(); ++i) {
+      fits = !declared.dim(i).known() || declared.dim(i) == shape.dim(i);
+    }
+    if (fits) b->SetInputShape(other, shape).IgnoreError();
+  }
+}
+
+absl::StatusOr<std::vector<std::vector<Tensor>>> MakeSamples(const VerifyFlags& flags, Graph* a,
+                                                             CliContext& context) {
+  std::vector<std::vector<Tensor>> samples;
+  if (!flags.inputs.empty()) {
+    DSPERSE_RETURN_IF_ERROR(SetInputShapes(flags.shapes, a));
+    DSPERSE_ASSIGN_OR_RETURN(std::vector<Tensor> inputs, ReadInputs(*a, flags.inputs));
+    samples.push_back(std::move(inputs));
+    return samples;
+  }
+  DSPERSE_ASSIGN_OR_RETURN(const std::vector<std::string> notices, FixInputShapes(flags.shapes, a));
+  for (const std::string& notice : notices) context.Note(notice);
+  for (int i = 0; i < flags.samples; ++i) {
+    DSPERSE_ASSIGN_OR_RETURN(std::vector<Tensor> inputs,
+                             SampleInputs(*a, flags.seed + static_cast<uint64_t>(i)));
+    samples.push_back(std::move(inputs));
+  }
+  return samples;
+}
+
+absl::StatusOr<Verification> RunVerify(const VerifyFlags& flags, CliContext& context) {
+  Stopwatch watch;
+  DSPERSE_ASSIGN_OR_RETURN(LoadedModel a, Load(flags.a, context));
+  ModelFlags flags_b = flags.a;
+  flags_b.path = flags.b;
+  DSPERSE_ASSIGN_OR_RETURN(LoadedModel b, Load(flags_b, context));
+  DSPERSE_ASSIGN_OR_RETURN(const std::vector<std::vector<Tensor>> samples,
+                           MakeSamples(flags, &a.graph, context));
+  AdoptShapes(a.graph, &b.graph);
+  Verification verification;
+  verification.samples = samples.size();
+  verification.interface = CompareInterfaces(a.graph, b.graph);
+  if (verification.interface.empty()) {
+    VerifyOptions options;
+    options.tolerance = flags.tolerance;
+    options.progress = [&context](absl::string_view text) { context.Progress(text); };
+    DSPERSE_ASSIGN_OR_RETURN(verification.result,
+                             VerifyModels(a.graph, b.graph, samples, options));
+    context.Progress("");
+  }
+  verification.seconds = watch.seconds();
+  return verification;
+}
+
+Json ToJson(const VerifyFlags& flags, const Verification& verification) {
+  Json json;
+  json["a"] = flags.a.path;
+  json["b"] = flags.b;
+  json["same"] = verification.same();
+  json["tolerance"] = flags.tolerance;
+  json["samples"] = verification.samples;
+  json["interface"] = verification.interface;
+  Json& outputs = json["outputs"] = Json::array();
+  for (const OutputDifference& output : verification.result.outputs) {
+    outputs.push_back({{"name", output.name},
+                       {"same", output.worst.agree},
+                       {"max_absolute", output.worst.max_absolute},
+                       {"max_relative", output.worst.max_relative},
+                       {"sample", output.sample},
+                       {"reason", output.worst.reason}});
+  }
+  const VerifyResult& result = verification.result;
+  json["first_difference"] = nullptr;
+  if (!result.first_value.empty()) {
+    json["first_difference"] = {{"value", result.first_value},
+                                {"node", result.first_node},
+                                {"reason", result.first_reason}};
+  }
+  json["seconds"] = verification.seconds;
+  return json;
+}
+
+void Print(const VerifyFlags& flags, const Verification& verification, CliContext& context) {
+  std::ostream& out = context.out();
+  for (const std::string& line : verification.interface) out << "interface: " << line << "\n";
+  TextTable table("lrrl");
+  table.Row({"output", "max |a-b|", "max |a-b|/|a|", ""});
+  for (const OutputDifference& output : verification.result.outputs) {
+    table.Row({output.name, absl::StrFormat("%.3g", output.worst.max_absolute),
+               absl::StrFormat("%.3g", output.worst.max_relative),
+               output.worst.agree ? "same"
+                                  : absl::StrCat("differs: ", output.worst.reason, ", sample ",
+                                                 output.sample)});
+  }
+  if (!verification.result.outputs.empty()) out << table.ToString();
+  const VerifyResult& result = verification.result;
+  if (!result.first_value.empty()) {
+    out << "first value that differs: '" << result.first_value << "'"
+        << (result.first_node.empty() ? "" : absl::StrCat(", made by ", result.first_node)) << ": "
+        << result.first_reason << "\n";
+  }
+  if (verification.same()) {
+    out << "same on " << verification.samples << (verification.samples == 1 ? " sample" : " samples")
+        << ", tolerance " << flags.tolerance << ", " << HumanSeconds(verification.seconds) << "\n";
+  }
+}
+
+absl::Status Verify(const VerifyFlags& flags, CliContext& context) {
+  if (flags.samples < 1) return UsageError("--samples must be at least 1");
+  if (!(flags.tolerance >= 0)) return UsageError("--tolerance must not be negative");
+  DSPERSE_ASSIGN_OR_RETURN(const Verification verification, RunVerify(flags, context));
+  if (flags.json) {
+    context.out() << ToText(ToJson(flags, verification));
+  } else {
+    Print(flags, verification, context);
+  }
+  if (verification.same()) return absl::OkStatus();
+  return DifferenceError(absl::StrCat(flags.b, ": differs from ", flags.a.path,
+                                      verification.interface.empty() ? "" : " in its interface"));
+}
+
+}  // namespace
+
+void AddVerifyCommand(CLI::App& app, CliContext& context) {
+  auto flags = std::make_shared<VerifyFlags>();
+  CLI::App* command = app.add_subcommand(
+      "verify", "Run two models on the same inputs and compare what they give");
+  AddModelFlags(*command, flags->a);
+  command->add_option("b", flags->b, "What to compare with: a model")
+      ->required()
+      ->type_name("B.onnx");
+  command->add_option("--samples", flags->samples, "Number of seeded inputs (3)");
+  command->add_option("--seed", flags->seed, "Of the first sample; the others follow (0)");
+  command
+      ->add_option("--inputs", flags->inputs,
+                   "Take the inputs from there instead: input_0.pb, … or {\"input_data\": …}")
+      ->type_name("DIR|FILE.json");
+  command->add_option("--tolerance", flags->tolerance,
+                      "Floats may differ by this part of the largest value (1e-4)");
+  AddInputShapeFlags(*command, flags->shapes);
+  command->add_flag("--json", flags->json, "As one JSON object");
+  command->callback([flags, &context] {
+    context.SetAction([flags, &context] { return Verify(*flags, context); });
+  });
+}
+
+}  // namespace dsperse
