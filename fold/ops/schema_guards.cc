@@ -116,6 +116,15 @@ absl::Status CheckOperator(const NodeView& node, absl::Span<const Fact* const> i
     }
     return WantRank(inputs, 2, 1);
   }
+  if (op == "LayerNormalization" && RankOf(inputs, 0)) {
+    const int64_t rank = *RankOf(inputs, 0);
+    const int64_t axis = node.Int("axis", -1);
+    if (axis < -rank || axis >= rank) return Invalid(absl::StrCat("axis ", axis, " of rank ", rank));
+  }
+  // It is squared.
+  if (node.Int("blocksize", 1) > (int64_t{1} << 20)) {
+    return Invalid(absl::StrCat("a blocksize of ", node.Int("blocksize", 1)));
+  }
   if (op == "GatherND" && node.Int("batch_dims", 0) < 0) return Invalid("batch_dims is negative");
   return absl::OkStatus();
 }

@@ -119,6 +119,24 @@ TEST(Facts, ReportsTheFirstContradictionAndGoesOn) {
   EXPECT_EQ(ShapeOf(graph, facts, "z"), "[2, 3]");
 }
 
+TEST(Facts, UniformTensorsCostNothing) {
+  const Graph graph = testing::ParseGraph(R"(
+    <ir_version: 8, opset_import: ["": 17]>
+    g (float[1, 25088] x) => (float[1, 4096] y) {
+      shape = Constant<value = int64[2] {4096, 25088}>()
+      w = ConstantOfShape<value = float[1] {0.5}>(shape)
+      n = Neg(w)
+      t = Transpose(n)
+      y = MatMul(x, t)
+    })");
+  Facts facts(&graph);
+  const Tensor* t = facts.ConstantOf(graph.FindValue("t"));
+  ASSERT_NE(t, nullptr);
+  EXPECT_TRUE(t->is_uniform());
+  EXPECT_THAT(t->dims(), ElementsAre(25088, 4096));
+  EXPECT_EQ(ShapeOf(graph, facts, "y"), "[1, 4096]");
+}
+
 TEST(Facts, AConstantConditionPicksItsBranch) {
   const Graph graph = testing::ParseGraph(R"(
     <ir_version: 8, opset_import: ["": 17]>

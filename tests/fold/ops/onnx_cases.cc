@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "fold/ir/model_file.h"
 #include "fold/ir/status_macros.h"
 #include "fold/ir/tensor_proto.h"
 #include "fold/ops/compare.h"
@@ -173,12 +174,8 @@ absl::StatusOr<Tensor> ReadTensorFile(const std::string& path) {
 }
 
 absl::StatusOr<Graph> LoadCaseModel(const OnnxCase& test) {
-  std::ifstream file(test.model, std::ios::binary);
-  auto model = std::make_unique<onnx::ModelProto>();
-  if (!file || !model->ParseFromIstream(&file)) {
-    return absl::InvalidArgumentError(absl::StrCat(test.model, ": no model"));
-  }
-  return Graph::Import(std::move(model), std::make_shared<PayloadTable>(), test.name);
+  DSPERSE_ASSIGN_OR_RETURN(LoadedModel model, LoadModel(test.model));
+  return std::move(model.graph);
 }
 
 absl::StatusOr<CaseData> ReadCaseData(const OnnxCase& test, const Graph& graph) {
