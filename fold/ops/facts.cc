@@ -154,6 +154,10 @@ void Facts::Rep::ComputeNode(const NodeView& node) {
   if (node.Is("Reshape") && status.ok() && !inputs.empty() && inputs[0] != nullptr) {
     CompleteReshape(inputs[0]->shape, &outputs[0].shape);
   }
+  // The library leaves the mask's shape open before opset 10.
+  if (node.Is("Dropout") && outputs.size() > 1 && !outputs[1].shape.has_rank()) {
+    outputs[1].shape = outputs[0].shape;
+  }
   PropagateElements(node, inputs, absl::MakeSpan(outputs));
   if (!outputs.empty() && !outputs[0].value) {
     EvaluateConstants(node, inputs, options.max_value_bytes, absl::MakeSpan(outputs));

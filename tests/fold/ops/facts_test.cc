@@ -35,6 +35,16 @@ TEST(Facts, InfersTypesAndShapesAndKeepsNames) {
   EXPECT_TRUE(facts.InferAll().ok());
 }
 
+TEST(Facts, KnowsTheMaskOfAnOldDropout) {
+  const Graph graph = testing::ParseGraph(R"(
+    <ir_version: 4, opset_import: ["": 9]>
+    g (float[2, 3] x) => (float[a, b] y, float[c, d] mask) {
+      y, mask = Dropout(x)
+    })");
+  Facts facts(&graph);
+  EXPECT_EQ(ShapeOf(graph, facts, "mask"), "[2, 3]");
+}
+
 TEST(Facts, CarriesShapesThroughArithmeticToAReshape) {
   const Graph graph = testing::ParseGraph(R"(
     <ir_version: 8, opset_import: ["": 17]>
