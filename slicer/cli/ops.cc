@@ -49,7 +49,7 @@ void PrintTable(CliContext& context) {
 void PrintMarkdown(CliContext& context) {
   std::ostream& out = context.out();
   out << "# Operators\n\n"
-         "Written by `dsperse-slice ops --markdown`; a test compares. One row for each range of opset\n"
+         "Written by `dsperse-slice ops --markdown`. One row for each range of opset\n"
          "versions with the same rules.\n\n"
          "* **evaluated**: the interpreter runs it (`verify`, the tests of every pass).\n"
          "* **folds**: with constant inputs it becomes a constant; what enters a file is the same on\n"
