@@ -58,6 +58,13 @@ struct RangeCounts {
   std::string note;  // a choice the backend made: "chunk_bits 12"
 };
 
+// An operator of the default domain that a backend has a formula for.
+struct PricedOperator {
+  absl::string_view op_type;
+  bool exact = true;  // constraints (or the backend's price) equal to the tool's own count
+  absl::string_view condition = "";  // in words, for tables
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -68,6 +75,8 @@ class Backend {
   // Index of the metric that planning and --budget use.
   virtual size_t price_metric() const { return 0; }
   virtual absl::Span<const ParameterInfo> parameters() const = 0;
+  // Sorted by name. Every other operator is unsupported.
+  virtual absl::Span<const PricedOperator> operators() const = 0;
 
   // Counts `range`. O(nodes), apart from reading weights once where bits are bounded.
   // InvalidArgument: a parameter that doesn't fit the model; an overflow is the caller's to check.

@@ -51,6 +51,67 @@ constexpr PerElement kPerElement[] = {
     {"Sub", 1},
 };
 
+// Operators with a formula.
+constexpr PricedOperator kOperators[] = {
+    {"Add"},
+    {"AveragePool"},
+    {"BatchNormalization"},
+    {"Cast"},
+    {"Clip"},
+    {"Concat"},
+    {"Conv"},
+    {"ConvTranspose"},
+    {"Cos"},
+    {"DepthToSpace"},
+    {"Div"},
+    {"Dropout"},
+    {"Erf"},
+    {"Exp"},
+    {"Expand"},
+    {"Flatten"},
+    {"Gather"},
+    {"Gelu"},
+    {"Gemm"},
+    {"GlobalAveragePool"},
+    {"GridSample"},
+    {"GroupNormalization"},
+    {"HardSwish"},
+    {"Identity"},
+    {"InstanceNormalization"},
+    {"LayerNormalization"},
+    {"LeakyRelu"},
+    {"Log"},
+    {"MatMul"},
+    {"Max"},
+    {"MaxPool"},
+    {"Min"},
+    {"Mul"},
+    {"Pad"},
+    {"Pow"},
+    {"ReduceMax"},
+    {"ReduceMean"},
+    {"ReduceSum"},
+    {"Relu"},
+    {"Reshape"},
+    {"Resize"},
+    {"Sigmoid"},
+    {"Sin"},
+    {"Slice"},
+    {"Softmax"},
+    {"SpaceToDepth"},
+    {"Split"},
+    {"Sqrt"},
+    {"Squeeze"},
+    {"Sub"},
+    {"Tanh"},
+    {"Tile"},
+    {"TopK"},
+    {"Transpose"},
+    {"Unsqueeze"},
+    {"Upsample"},
+    {"Where"},
+};
+
 class DsperseBackend : public SimpleBackend {
  public:
   absl::string_view name() const override { return "dsperse_estimate"; }
@@ -59,6 +120,7 @@ class DsperseBackend : public SimpleBackend {
   }
   absl::Span<const MetricInfo> metrics() const override { return kMetrics; }
   absl::Span<const ParameterInfo> parameters() const override { return {}; }
+  absl::Span<const PricedOperator> operators() const override { return kOperators; }
 
   SimplePrice PriceOf(ModelView& view, const NodeView& node, const Parameters&) const override {
     const absl::string_view op = node.op_type();

@@ -20,6 +20,58 @@ constexpr MetricInfo kMetrics[] = {
 };
 enum Metric { kConstraints, kInputs, kMul, kAdd, kTotalCost };
 
+// Operators with a formula.
+constexpr PricedOperator kOperators[] = {
+    {"Add"},
+    {"AveragePool"},
+    {"BatchNormalization"},
+    {"Cast"},
+    {"Clip", true, "constant bounds"},
+    {"Concat"},
+    {"Conv", true, "group 1, dilations 1, two spatial axes"},
+    {"ConvTranspose", true, "group 1, dilations 1, two spatial axes"},
+    {"DepthToSpace"},
+    {"Div", true, "constant divisor of at least 1"},
+    {"Dropout"},
+    {"Erf", true, "values of 19 to 24 bits, chunks of 12"},
+    {"Exp", true, "values of 19 to 24 bits, chunks of 12"},
+    {"Expand"},
+    {"Flatten"},
+    {"Gather"},
+    {"Gemm", true, "with C"},
+    {"GlobalAveragePool"},
+    {"HardSwish", true, "values of 19 to 24 bits, chunks of 12"},
+    {"Identity"},
+    {"LayerNormalization"},
+    {"LeakyRelu"},
+    {"MatMul"},
+    {"Max", true, "two operands"},
+    {"MaxPool"},
+    {"Min", true, "two operands"},
+    {"Mul"},
+    {"Neg"},
+    {"Pad"},
+    {"Pow", true, "exponent 2, values of 19 to 24 bits, chunks of 12"},
+    {"ReduceMean"},
+    {"ReduceSum"},
+    {"Relu"},
+    {"Reshape"},
+    {"Resize"},
+    {"Sigmoid", true, "values of 19 to 24 bits, chunks of 12"},
+    {"Slice"},
+    {"Softmax", true, "values of 19 to 24 bits, chunks of 12"},
+    {"SpaceToDepth"},
+    {"Split"},
+    {"Sqrt", true, "values of 19 to 24 bits, chunks of 12"},
+    {"Squeeze"},
+    {"Sub"},
+    {"Tanh", true, "values of 19 to 24 bits, chunks of 12"},
+    {"Tile"},
+    {"Transpose"},
+    {"Unsqueeze"},
+    {"Upsample"},
+};
+
 constexpr ParameterInfo kParameters[] = {
     {"chunk_bits", "auto", "bits",
      "digit of a range check; auto: the cheapest of 10 … 14, as DSperse compiles", "auto", 1, 20},
@@ -147,6 +199,7 @@ class ExpanderBackend : public Backend {
   }
   absl::Span<const MetricInfo> metrics() const override { return kMetrics; }
   absl::Span<const ParameterInfo> parameters() const override { return kParameters; }
+  absl::Span<const PricedOperator> operators() const override { return kOperators; }
 
   absl::StatusOr<RangeCounts> CountRange(ModelView& view, const Range& range,
                                          const Parameters& parameters) const override {

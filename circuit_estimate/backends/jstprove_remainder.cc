@@ -17,6 +17,21 @@ namespace dsperse {
 namespace {
 
 constexpr MetricInfo kMetrics[] = {{"cells", "length of all input vectors"}};
+// Operators with a formula.
+constexpr PricedOperator kOperators[] = {
+    {"Add"},
+    {"BatchNormalization"},
+    {"Conv", true, "group 1, two spatial axes"},
+    {"Flatten"},
+    {"Gemm"},
+    {"MaxPool", true, "observed bits"},
+    {"Relu", true, "observed bits"},
+    {"Reshape"},
+    {"Squeeze"},
+    {"Sub"},
+    {"Unsqueeze"},
+};
+
 constexpr ParameterInfo kParameters[] = {
     {"observed_bits", "", "bits",
      "JSON object {node: bits} of the values that Relu and MaxPool saw; @FILE reads it from a file",
@@ -215,6 +230,7 @@ class RemainderBackend : public Backend {
   absl::string_view summary() const override { return "jstprove 2.12.1, remainder proof system"; }
   absl::Span<const MetricInfo> metrics() const override { return kMetrics; }
   absl::Span<const ParameterInfo> parameters() const override { return kParameters; }
+  absl::Span<const PricedOperator> operators() const override { return kOperators; }
 
   absl::StatusOr<RangeCounts> CountRange(ModelView& view, const Range& range,
                                          const Parameters& parameters) const override {

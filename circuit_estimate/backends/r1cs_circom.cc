@@ -10,6 +10,38 @@ namespace dsperse {
 namespace {
 
 constexpr MetricInfo kMetrics[] = {{"constraints", "non-linear constraints"}};
+// Operators with a formula.
+constexpr PricedOperator kOperators[] = {
+    {"Add"},
+    {"AveragePool"},
+    {"BatchNormalization"},
+    {"Cast"},
+    {"Concat"},
+    {"Conv"},
+    {"DepthToSpace"},
+    {"Dropout"},
+    {"Expand"},
+    {"Flatten"},
+    {"Gather"},
+    {"Gemm"},
+    {"GlobalAveragePool"},
+    {"Identity"},
+    {"MatMul"},
+    {"MaxPool"},
+    {"Neg"},
+    {"Pad"},
+    {"Relu"},
+    {"Reshape"},
+    {"Slice"},
+    {"SpaceToDepth"},
+    {"Split"},
+    {"Squeeze"},
+    {"Sub"},
+    {"Tile"},
+    {"Transpose"},
+    {"Unsqueeze"},
+};
+
 constexpr ParameterInfo kParameters[] = {
     {"weights", "private", "", "private: weights are signals, each product is a constraint",
      "private|constant"},
@@ -25,6 +57,7 @@ class R1csBackend : public SimpleBackend {
   }
   absl::Span<const MetricInfo> metrics() const override { return kMetrics; }
   absl::Span<const ParameterInfo> parameters() const override { return kParameters; }
+  absl::Span<const PricedOperator> operators() const override { return kOperators; }
 
   SimplePrice PriceOf(ModelView& view, const NodeView& node,
                       const Parameters& parameters) const override {
