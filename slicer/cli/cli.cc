@@ -20,6 +20,7 @@ constexpr char kProgram[] = "dsperse-slice";
 
 void AddCommands(CLI::App& app, CliContext& context) {
   AddFoldCommand(app, context);
+  AddEstimateCommand(app, context);
   AddInspectCommand(app, context);
   AddOpsCommand(app, context);
   AddPassesCommand(app, context);

@@ -68,6 +68,7 @@ int RunCli(const std::vector<std::string>& arguments, CliContext::Streams stream
 void InstallSignalHandlers();
 
 // ---- the subcommands ----
+void AddEstimateCommand(CLI::App& app, CliContext& context);
 void AddFoldCommand(CLI::App& app, CliContext& context);
 void AddInspectCommand(CLI::App& app, CliContext& context);
 void AddOpsCommand(CLI::App& app, CliContext& context);

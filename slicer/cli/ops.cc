@@ -10,6 +10,7 @@
 #include "nlohmann/json.hpp"
 #include "slicer/cli/cli.h"
 #include "slicer/cli/json_file.h"
+#include "slicer/cli/prover_ops.h"
 #include "slicer/cli/text_table.h"
 
 namespace dsperse {
@@ -52,18 +53,22 @@ void PrintMarkdown(CliContext& context) {
          "Written by `dsperse-slice ops --markdown`. One row for each range of opset\n"
          "versions with the same rules.\n\n"
          "* **evaluated**: the interpreter runs it (`verify`, the tests of every pass).\n"
-         "* **folds**: with constant inputs it becomes a constant; what enters a file is the same on\n"
+         "* **folds**: with constant inputs it becomes a constant; what enters a file is the same "
+         "on\n"
          "  every machine.\n"
-         "* **kind**: *moves data* rearranges elements, *element-wise* keeps uniform tensors uniform.\n\n"
-         "Types and shapes are inferred for every operator of ONNX, in this table or not. If, Loop and\n"
-         "Scan are run by the interpreter itself, and an operator that ONNX defines by a function body is\n"
-         "run as that function. tests/ops/onnx_node_cases.tsv has the verdict of each of ONNX's own test\n"
+         "* **kind**: *moves data* rearranges elements, *element-wise* keeps uniform tensors "
+         "uniform.\n\n"
+         "Types and shapes are inferred for every operator of ONNX, in this table or not. If, Loop "
+         "and\n"
+         "Scan are run by the interpreter itself, and an operator that ONNX defines by a function "
+         "body is\n"
+         "run as that function. tests/ops/onnx_node_cases.tsv has the verdict of each of ONNX's "
+         "own test\n"
          "cases.\n\n"
          "| operator | opsets | evaluated | folds | kind |\n|---|---|---|---|---|\n";
   for (const OpDef& op : AllOps()) {
-    out << "| " << NameOf(op) << " | " << OpsetsOf(op) << " | "
-        << YesOrNo(op.evaluate != nullptr) << " | "
-        << YesOrNo(op.evaluate != nullptr && op.foldable) << " | " << KindOf(op) << " |\n";
+    out << "| " << NameOf(op) << " | " << OpsetsOf(op) << " | " << YesOrNo(op.evaluate != nullptr)
+        << " | " << YesOrNo(op.evaluate != nullptr && op.foldable) << " | " << KindOf(op) << " |\n";
   }
 }
 
@@ -89,11 +94,22 @@ void PrintJson(CliContext& context) {
 void AddOpsCommand(CLI::App& app, CliContext& context) {
   auto json = std::make_shared<bool>(false);
   auto markdown = std::make_shared<bool>(false);
-  CLI::App* command = app.add_subcommand("ops", "List the operators that are evaluated and folded");
+  auto prover = std::make_shared<ProverOpsFlags>();
+  CLI::App* command = app.add_subcommand(
+      "ops", "List the operators that are evaluated and folded, or what a prover makes of them");
   CLI::Option* as_json = command->add_flag("--json", *json, "As JSON");
   command->add_flag("--markdown", *markdown, "As docs/ops.md has it")->excludes(as_json);
-  command->callback([json, markdown, &context] {
-    context.SetAction([json, markdown, &context] {
+  CLI::Option* backend =
+      command->add_option("--backend", prover->backend, "What this backend prices, and how exactly")
+          ->type_name("NAME");
+  CLI::Option* target = command
+                            ->add_option("--target", prover->target,
+                                         "What this prover proves, and under which condition")
+                            ->type_name("NAME");
+  command->callback([json, markdown, prover, backend, target, &context] {
+    const bool of_prover = backend->count() > 0 || target->count() > 0;
+    context.SetAction([json, markdown, prover, of_prover, &context] {
+      if (of_prover) return PrintProverOps(*prover, *json, context);
       if (*json) {
         PrintJson(context);
       } else if (*markdown) {

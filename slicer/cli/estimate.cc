@@ -1,0 +1,296 @@
+// dsperse-slice estimate IN.onnx|SLICES_DIR
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "circuit_estimate/report.h"
+#include "fold/fold_model.h"
+#include "fold/ir/status_macros.h"
+#include "nlohmann/json.hpp"
+#include "slicer/cli/cli.h"
+#include "slicer/cli/estimate_text.h"
+#include "slicer/cli/exit_code.h"
+#include "slicer/cli/json_file.h"
+#include "slicer/cli/model_in_out.h"
+#include "slicer/cli/slices_of.h"
+
+namespace dsperse {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct EstimateFlags {
+  ModelFlags model;
+  std::string backend = "jstprove_expander";
+  std::string by;
+  std::string target;
+  std::string slice_points;
+  std::vector<std::string> parameters;
+  int64_t top = 0;
+  bool fold = false;
+  bool json = false;
+  bool csv = false;
+};
+
+struct Request {
+  std::vector<std::pair<const Backend*, Parameters>> backends;
+  EstimateRows rows = EstimateRows::kOperators;
+  const Target* target = nullptr;
+};
+
+// "@FILE" stands for the file's contents.
+absl::StatusOr<std::string> ParameterValue(const std::string& value) {
+  if (value.empty() || value[0] != '@') return value;
+  std::ifstream file(value.substr(1), std::ios::binary);
+  if (!file.good()) return absl::NotFoundError(absl::StrCat(value.substr(1), ": cannot be read"));
+  return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+}
+
+absl::StatusOr<Request> ParseRequest(const EstimateFlags& flags) {
+  Request request;
+  if (flags.backend == "all") {
+    for (const Backend* backend : AllBackends()) {
+      request.backends.emplace_back(backend, Parameters(backend->parameters()));
+    }
+  } else if (const Backend* backend = FindBackend(flags.backend); backend != nullptr) {
+    request.backends.emplace_back(backend, Parameters(backend->parameters()));
+  } else {
+    std::vector<absl::string_view> names;
+    for (const Backend* known : AllBackends()) names.push_back(known->name());
+    return UsageError(absl::StrCat("--backend ", flags.backend, ": none of ",
+                                   absl::StrJoin(names, ", "), ", all"));
+  }
+  for (const std::string& assignment : flags.parameters) {
+    const size_t equals = assignment.find('=');
+    if (equals == std::string::npos)
+      return UsageError(absl::StrCat("--param ", assignment, ": expected name=value"));
+    const std::string name = assignment.substr(0, equals);
+    DSPERSE_ASSIGN_OR_RETURN(const std::string value,
+                             ParameterValue(assignment.substr(equals + 1)));
+    // With several backends a parameter goes to those that have it.
+    absl::Status last;
+    bool taken = false;
+    for (auto& [backend, parameters] : request.backends) {
+      absl::Status set = parameters.Set(name, value);
+      taken = taken || set.ok();
+      if (!set.ok()) last = std::move(set);
+    }
+    if (!taken) return UsageError(absl::StrCat("--param: ", last.message()));
+  }
+  if (!flags.target.empty()) {
+    request.target = Target::Find(flags.target);
+    if (request.target == nullptr) {
+      return UsageError(absl::StrCat("--target ", flags.target, ": none of ",
+                                     absl::StrJoin(Target::Names(), ", ")));
+    }
+  }
+  if (flags.by == "node") request.rows = EstimateRows::kNodes;
+  if (flags.by == "slice") request.rows = EstimateRows::kSlices;
+  if (flags.by == "total") request.rows = EstimateRows::kTotal;
+  if (flags.json && flags.csv) return UsageError("--json and --csv exclude each other");
+  return request;
+}
+
+// Nodes of the model that the target can't prove.
+Json NotProven(const Graph& graph, Facts& facts, const Target& target) {
+  Json list = Json::array();
+  for (NodeId id : graph.Nodes(graph.main())) {
+    const NodeView node = graph.node(id);
+    std::string why = target.WhyNot(graph, node, facts);
+    if (why.empty()) continue;
+    list.push_back(
+        {{"node", std::string(node.name())}, {"op", std::string(node.op_type())}, {"reason", why}});
+  }
+  return list;
+}
+
+// One backend's results for what is printed.
+struct Outcome {
+  std::optional<GraphEstimate> before;  // with --fold
+  std::optional<GraphEstimate> after;   // the model as it is, or as folded
+};
+
+void Print(const EstimateFlags& flags, const Request& request, const std::vector<Outcome>& outcomes,
+           const Json& not_proven, CliContext& context) {
+  if (flags.csv) {
+    for (const Outcome& outcome : outcomes) {
+      context.out() << CsvHeader(*outcome.after->backend);
+      if (outcome.before.has_value())
+        context.out() << ToCsv(*outcome.before, request.rows, "before");
+      context.out() << ToCsv(*outcome.after, request.rows,
+                             outcome.before.has_value() ? "after" : "");
+    }
+    return;
+  }
+  if (flags.json) {
+    Json results = Json::array();
+    for (const Outcome& outcome : outcomes) {
+      Json result;
+      result["model"] = flags.model.path;
+      Json body = outcome.before.has_value()
+                      ? ComparisonJson(*outcome.before, *outcome.after, request.rows)
+                      : ToJson(*outcome.after, request.rows);
+      for (auto& [key, value] : body.items()) result[key] = std::move(value);
+      if (request.target != nullptr) {
+        result["target"] = std::string(request.target->name());
+        result["not_proven"] = not_proven;
+      }
+      results.push_back(std::move(result));
+    }
+    context.out() << ToText(
+        results.size() == 1 && flags.backend != "all" ? results[0] : Json{{"estimates", results}});
+    return;
+  }
+  bool first = true;
+  for (const Outcome& outcome : outcomes) {
+    if (!first) context.out() << "\n";
+    first = false;
+    context.out() << (outcome.before.has_value()
+                          ? ComparisonText(*outcome.before, *outcome.after, request.rows, flags.top,
+                                           context)
+                          : EstimateText(*outcome.after, request.rows, flags.top, context));
+  }
+  if (request.target == nullptr) return;
+  context.out() << "\n"
+                << not_proven.size() << " nodes that " << request.target->name()
+                << " can't prove\n";
+  for (size_t i = 0; i < not_proven.size() && i < 10; ++i) {
+    context.out() << "  " << not_proven[i]["node"].get<std::string>() << " ("
+                  << not_proven[i]["op"].get<std::string>()
+                  << "): " << not_proven[i]["reason"].get<std::string>() << "\n";
+  }
+}
+
+absl::StatusOr<std::vector<NodeRange>> SlicesFromPoints(const std::string& points, int64_t nodes) {
+  std::vector<NodeRange> slices;
+  int64_t last = -1;
+  for (absl::string_view word : absl::StrSplit(points, ',', absl::SkipEmpty())) {
+    int64_t point = 0;
+    if (!absl::SimpleAtoi(word, &point) || point <= last || point > nodes) {
+      return UsageError(
+          absl::StrCat("--slice-points: '", word, "' is no rising node index up to ", nodes));
+    }
+    if (!slices.empty()) slices.back().end = point;
+    slices.push_back({point, nodes});
+    last = point;
+  }
+  return slices;
+}
+
+absl::Status EstimateFile(const EstimateFlags& flags, const Request& request, CliContext& context) {
+  DSPERSE_ASSIGN_OR_RETURN(LoadedModel model, Load(flags.model, context));
+  std::vector<Outcome> outcomes(request.backends.size());
+  std::vector<NodeRange> slices;
+  if (!flags.slice_points.empty()) {
+    DSPERSE_ASSIGN_OR_RETURN(
+        slices,
+        SlicesFromPoints(flags.slice_points,
+                         static_cast<int64_t>(model.graph.Nodes(model.graph.main()).size())));
+  }
+  const auto estimate_all = [&](std::optional<GraphEstimate> Outcome::*side) -> absl::Status {
+    Facts facts(&model.graph);
+    for (size_t i = 0; i < request.backends.size(); ++i) {
+      const auto& [backend, parameters] = request.backends[i];
+      DSPERSE_ASSIGN_OR_RETURN(outcomes[i].*side,
+                               EstimateGraph(model.graph, facts, *backend, parameters, slices));
+    }
+    return absl::OkStatus();
+  };
+  if (flags.fold || request.target != nullptr) {
+    if (flags.fold) DSPERSE_RETURN_IF_ERROR(estimate_all(&Outcome::before));
+    FoldOptions options;
+    options.target = request.target;
+    if (request.target != nullptr) {
+      DSPERSE_ASSIGN_OR_RETURN(options.pricer, MakePricerFactory(*request.backends[0].first,
+                                                                 request.backends[0].second));
+    }
+    DSPERSE_RETURN_IF_ERROR(FoldModel(model.graph, options).status());
+    slices.clear();
+  }
+  DSPERSE_RETURN_IF_ERROR(estimate_all(&Outcome::after));
+  Json not_proven;
+  if (request.target != nullptr) {
+    Facts facts(&model.graph);
+    not_proven = NotProven(model.graph, facts, *request.target);
+  }
+  Print(flags, request, outcomes, not_proven, context);
+  return absl::OkStatus();
+}
+
+// Each slice as a circuit of its own; totals add them up.
+absl::Status EstimateDirectory(const EstimateFlags& flags, const Request& request,
+                               CliContext& context) {
+  if (flags.fold || request.target != nullptr) {
+    return UsageError("--fold and --target go with a model, not with a directory of slices");
+  }
+  std::vector<Outcome> outcomes;
+  for (const auto& [backend, parameters] : request.backends) {
+    DSPERSE_ASSIGN_OR_RETURN(
+        GraphEstimate estimate,
+        EstimateSlices(flags.model.path, *backend, parameters, flags.model.max_memory));
+    outcomes.push_back({std::nullopt, std::move(estimate)});
+  }
+  Request by_slice = request;
+  if (flags.by.empty()) by_slice.rows = EstimateRows::kSlices;
+  Print(flags, by_slice, outcomes, Json(), context);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddEstimateCommand(CLI::App& app, CliContext& context) {
+  auto flags = std::make_shared<EstimateFlags>();
+  CLI::App* command = app.add_subcommand(
+      "estimate",
+      absl::StrCat("Price a model, or a directory of slices, in a prover's own unit\n\n",
+                   ParameterHelp()));
+  AddModelFlags(*command, flags->model);
+  command
+      ->add_option("--backend", flags->backend,
+                   "jstprove_expander (default), ezkl_halo2, jstprove_remainder, r1cs_circom, "
+                   "dsperse_estimate, or all")
+      ->type_name("NAME");
+  command->add_option("--by", flags->by, "What to list: node, op (default), slice, total")
+      ->check(CLI::IsMember({"node", "op", "slice", "total"}));
+  command
+      ->add_option("--param", flags->parameters,
+                   "A parameter of the backend; @FILE takes the value from a file. Repeatable")
+      ->type_name("NAME=VALUE");
+  command->add_option("--top", flags->top, "List only so many rows, the dearest first")
+      ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--slice-points", flags->slice_points,
+                   "First node indices of slices, for --by slice: 0,12,40")
+      ->type_name("LIST");
+  command->add_flag("--fold", flags->fold, "Fold the model and show before and after side by side");
+  command
+      ->add_option("--target", flags->target,
+                   "Fold and lower for this prover first: jstprove, ezkl")
+      ->type_name("NAME");
+  command->add_flag("--json", flags->json, "As JSON");
+  command->add_flag("--csv", flags->csv, "As CSV");
+  command->callback([flags, &context] {
+    context.SetAction([flags, &context]() -> absl::Status {
+      DSPERSE_ASSIGN_OR_RETURN(const Request request, ParseRequest(*flags));
+      std::error_code error;
+      if (std::filesystem::is_directory(flags->model.path, error)) {
+        return EstimateDirectory(*flags, request, context);
+      }
+      return EstimateFile(*flags, request, context);
+    });
+  });
+}
+
+}  // namespace dsperse

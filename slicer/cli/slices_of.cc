@@ -1,0 +1,147 @@
+#include "slicer/cli/slices_of.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "fold/ir/model_file.h"
+#include "fold/ir/status_macros.h"
+#include "nlohmann/json.hpp"
+
+namespace dsperse {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+absl::StatusOr<Json> ReadMetadata(const fs::path& directory) {
+  const fs::path path = directory / "metadata.msgpack";
+  std::ifstream file(path, std::ios::binary);
+  if (!file.good()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(directory.string(), ": holds no metadata.msgpack"));
+  }
+  const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  Json metadata = Json::from_msgpack(bytes, true, false);
+  if (!metadata.is_object() || !metadata.contains("slices") || !metadata["slices"].is_array()) {
+    return absl::InvalidArgumentError(absl::StrCat(path.string(), ": is no metadata of slices"));
+  }
+  return metadata;
+}
+
+// The files of all slices, or none where one is missing.
+absl::StatusOr<std::vector<std::string>> SliceFiles(const fs::path& directory,
+                                                    const Json& metadata) {
+  std::vector<std::string> files;
+  for (const Json& slice : metadata["slices"]) {
+    const Json path = slice.is_object() ? slice.value("relative_path", Json()) : Json();
+    if (!path.is_string()) return std::vector<std::string>();
+    const fs::path relative = path.get<std::string>();
+    const bool climbs = relative.is_absolute() || std::find(relative.begin(), relative.end(),
+                                                            fs::path("..")) != relative.end();
+    if (climbs) {
+      return absl::InvalidArgumentError(absl::StrCat(directory.string(), ": slice path '",
+                                                     relative.string(), "' leaves the directory"));
+    }
+    std::error_code error;
+    if (!fs::is_regular_file(directory / relative, error)) return std::vector<std::string>();
+    files.push_back((directory / relative).string());
+  }
+  return files;
+}
+
+void AddOperators(const std::vector<GroupEstimate>& groups,
+                  std::map<std::string, GroupEstimate>* all) {
+  for (const GroupEstimate& group : groups) {
+    GroupEstimate& sum = (*all)[group.name];
+    sum.name = group.name;
+    sum.nodes += group.nodes;
+    sum.counts += group.counts;
+    sum.bits = std::max(sum.bits, group.bits);
+  }
+}
+
+absl::StatusOr<GraphEstimate> FromFiles(const std::vector<std::string>& files,
+                                        const Backend& backend, const Parameters& parameters,
+                                        const LoadOptions& load) {
+  GraphEstimate all;
+  all.backend = &backend;
+  all.parameters = parameters;
+  all.inputs = all.outputs = all.fixed = all.total = Counts(backend.metrics().size());
+  std::map<std::string, GroupEstimate> operators;
+  for (size_t i = 0; i < files.size(); ++i) {
+    DSPERSE_ASSIGN_OR_RETURN(LoadedModel model, LoadModel(files[i], load));
+    Facts facts(&model.graph);
+    DSPERSE_ASSIGN_OR_RETURN(GraphEstimate slice,
+                             EstimateGraph(model.graph, facts, backend, parameters));
+    GroupEstimate group;
+    group.name = absl::StrCat("slice_", i);
+    group.nodes = static_cast<int64_t>(slice.nodes.size());
+    group.counts = slice.total;
+    group.bits = slice.bits;
+    group.note = slice.note;
+    all.inputs += slice.inputs;
+    all.outputs += slice.outputs;
+    all.fixed += slice.fixed;
+    all.total += slice.total;
+    all.bits = std::max(all.bits, slice.bits);
+    AddOperators(slice.operators, &operators);
+    for (Unsupported& node : slice.unsupported) {
+      node.node = absl::StrCat(group.name, ": ", node.node);
+      all.unsupported.push_back(std::move(node));
+    }
+    all.nodes.insert(all.nodes.end(), slice.nodes.begin(), slice.nodes.end());
+    all.slices.push_back(std::move(group));
+  }
+  for (auto& [name, group] : operators) all.operators.push_back(std::move(group));
+  const size_t price = backend.price_metric();
+  std::stable_sort(all.operators.begin(), all.operators.end(),
+                   [price](const GroupEstimate& a, const GroupEstimate& b) {
+                     return b.counts.values[price] < a.counts.values[price];
+                   });
+  return all;
+}
+
+}  // namespace
+
+absl::StatusOr<GraphEstimate> EstimateSlices(const std::string& directory, const Backend& backend,
+                                             const Parameters& parameters, int64_t max_memory) {
+  LoadOptions load;
+  load.max_memory = max_memory;
+  DSPERSE_ASSIGN_OR_RETURN(const Json metadata, ReadMetadata(directory));
+  DSPERSE_ASSIGN_OR_RETURN(const std::vector<std::string> files, SliceFiles(directory, metadata));
+  if (!files.empty()) return FromFiles(files, backend, parameters, load);
+
+  DSPERSE_ASSIGN_OR_RETURN(LoadedModel model,
+                           LoadModel((fs::path(directory) / "model.onnx").string(), load));
+  std::vector<NodeRange> slices;
+  const int64_t nodes = static_cast<int64_t>(model.graph.Nodes(model.graph.main()).size());
+  for (const Json& point : metadata.value("slice_points", Json::array())) {
+    if (!point.is_number_integer()) {
+      return absl::InvalidArgumentError(absl::StrCat(directory, ": slice_points holds no number"));
+    }
+    const int64_t begin = point.get<int64_t>();
+    if (!slices.empty()) slices.back().end = begin;
+    slices.push_back({begin, nodes});
+  }
+  if (slices.size() != metadata["slices"].size()) {
+    return absl::InvalidArgumentError(absl::StrCat(directory, ": ", metadata["slices"].size(),
+                                                   " slices, but ", slices.size(),
+                                                   " slice points, and not all files exist"));
+  }
+  Facts facts(&model.graph);
+  DSPERSE_ASSIGN_OR_RETURN(GraphEstimate estimate,
+                           EstimateGraph(model.graph, facts, backend, parameters, slices));
+  // The slices' own totals, not the uncut model's.
+  estimate.total = Counts(backend.metrics().size());
+  for (const GroupEstimate& slice : estimate.slices) estimate.total += slice.counts;
+  return estimate;
+}
+
+}  // namespace dsperse
