@@ -99,8 +99,9 @@ size_t RunChild(const std::vector<OnnxCase>& cases, size_t first,
 
 // What ONNX's runner feeds the light models.
 absl::StatusOr<Tensor> GeneratedInput(const Graph& graph, ValueId input) {
+  const Shape shape = graph.DeclaredShape(input);
   Dims dims;
-  for (const Dim& dim : graph.DeclaredShape(input).dims()) dims.push_back(dim.known() ? dim.size() : 1);
+  for (const Dim& dim : shape.dims()) dims.push_back(dim.known() ? dim.size() : 1);
   float* data = nullptr;
   DSPERSE_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Make<float>(dims, &data));
   const int64_t count = tensor.num_elements();
