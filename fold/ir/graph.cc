@@ -295,6 +295,7 @@ int64_t Graph::opset(absl::string_view domain) const {
 
 std::vector<std::string> Graph::FreezeInputs() {
   std::vector<std::string> frozen;
+  if (ir_version() < 4) return frozen;  // constants already, and the file must list them
   BlockRep& main_block = rep_->blocks[0];
   size_t kept = 0;
   for (size_t i = 0; i < main_block.inputs.size(); ++i) {

@@ -172,7 +172,8 @@ class Graph {
   // The header fields of the model: everything but `graph`.
   const onnx::ModelProto& header() const;
   absl::string_view graph_name() const;
-  // Treats initializers listed as inputs as constants; drops those inputs. Returns their names.
+  // Treats initializers listed as inputs as constants; drops those inputs. Returns their names. Nothing
+  // to do before IR 4, where they are constants and have to be listed.
   std::vector<std::string> FreezeInputs();
   // Replaces the declared shape of a main-graph input (InvalidArgument if there is none of that name).
   absl::Status SetInputShape(ValueId input, const Shape& shape);

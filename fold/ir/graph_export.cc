@@ -86,6 +86,21 @@ class Exporter {
     return AppendMessage(onnx::GraphProto::kInitializerFieldNumber, proto, out);
   }
 
+  // Before IR 4 an initializer must stand among the inputs too. Those of the file are as they were
+  // written; those that passes made are listed here.
+  void ListNewInitializers(BlockId id, onnx::GraphProto* rest) const {
+    for (ValueId v : graph_.Initializers(id)) {
+      const ValueRep& value = rep_.at(v);
+      if (value.input || value.tensor == nullptr || value.tensor_proto != nullptr) continue;
+      onnx::ValueInfoProto& info = *rest->add_input();
+      info.set_name(std::string(value.name));
+      onnx::TypeProto::Tensor& type = *info.mutable_type()->mutable_tensor_type();
+      type.set_elem_type(static_cast<int32_t>(value.tensor->dtype()));
+      type.mutable_shape();  // a scalar has a shape, too
+      for (const int64_t dim : value.tensor->dims()) type.mutable_shape()->add_dim()->set_dim_value(dim);
+    }
+  }
+
   // All fields after the initializers.
   absl::Status Rest(BlockId id, std::string* out) {
     const BlockRep& block = rep_.at(id);
@@ -95,6 +110,7 @@ class Exporter {
       *rest.add_input() = *block.input_infos[i];
       rest.mutable_input()->rbegin()->set_name(std::string(rep_.at(block.inputs[i]).name));
     }
+    if (id == graph_.main() && graph_.ir_version() < 4) ListNewInitializers(id, &rest);
     for (size_t i = 0; i < block.outputs.size(); ++i) {
       *rest.add_output() = *block.output_infos[i];
       rest.mutable_output()->rbegin()->set_name(std::string(rep_.at(block.outputs[i]).name));

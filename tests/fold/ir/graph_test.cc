@@ -7,6 +7,7 @@
 #include "fold/ir/tensor_proto.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "onnx/checker.h"
 #include "onnx/onnx_pb.h"
 #include "tests/support/parse.h"
 
@@ -119,10 +120,31 @@ TEST(GraphTest, OverridableInitializersAreNoConstantsUntilFrozen) {
 }
 
 TEST(GraphTest, OldIrListsConstantsAmongInputs) {
-  const Graph graph = ParseGraph(
+  Graph graph = ParseGraph(
       "<ir_version: 3, opset_import: [\"\" : 8]>"
       "g (float[2] x, float[2] w = {1, 2}) => (float[2] y) { y = Add(x, w) }");
   EXPECT_NE(graph.ConstantValue(graph.FindValue("w")), nullptr);
+  EXPECT_THAT(graph.FreezeInputs(), ::testing::IsEmpty());
+  EXPECT_EQ(graph.Inputs(graph.main()).size(), 2u);
+}
+
+TEST(GraphTest, OldIrListsNewConstantsAmongInputs) {
+  constexpr char kText[] = R"(<ir_version: 3, opset_import: ["" : 8]>
+      g (float[2] x, float[2] w = {1, 2}) => (float[2] y) { y = Add(x, w) })";
+  Graph graph = ParseGraph(kText);
+  const ValueId c = graph.AddConstant("c", Tensor::Scalar<float>(3));
+  graph.SetInput(graph.Producer(graph.FindValue("y")), 1, c);
+  graph.RemoveInitializer(graph.FindValue("w"));
+
+  PayloadTable payloads;
+  const auto model = graph.Export(&payloads);
+  ASSERT_TRUE(model.ok()) << model.status();
+  onnx::checker::check_model(**model);
+  const onnx::GraphProto& out = (*model)->graph();
+  ASSERT_EQ(out.input_size(), 2);
+  EXPECT_EQ(out.input(1).name(), "c");
+  EXPECT_EQ(out.input(1).type().tensor_type().elem_type(), onnx::TensorProto::FLOAT);
+  EXPECT_EQ(out.input(1).type().tensor_type().shape().dim_size(), 0);
 }
 
 TEST(GraphTest, NodesOutOfOrderAreSorted) {
