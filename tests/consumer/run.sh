@@ -15,7 +15,7 @@ if grep -rnF "$top/" "$work/prefix/lib/cmake"; then
   echo "the installed package names the source tree" >&2
   exit 1
 fi
-cmake -S "$here" -B "$work/build" -G Ninja -DCMAKE_PREFIX_PATH="$work/prefix" \
+cmake -S "$here" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" \
   -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_BUILD_TYPE=Release > "$work.log"
 cmake --build "$work/build"
 "$work/build/consumer"
