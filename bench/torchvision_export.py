@@ -3,6 +3,7 @@
 
     apt-get install --no-install-recommends python3-torchvision python3-onnx
     /usr/bin/python3 bench/torchvision_export.py [NAME ...] [--out DIR] [--force] [--list]
+                                                 [--compare MAKE_MODEL]
 
 The node counts that the fold is held to are counts on these files, so how they are made is fixed:
 Debian 12's torch 1.13 and torchvision 0.14, the TorchScript exporter, evaluation mode,
@@ -16,11 +17,18 @@ weights; their bytes depend on torch's version.
 
 A file that exists is left alone unless --force is given. Default DIR: ~/.cache/dsperse-slice/torchvision
 (XDG_CACHE_HOME is respected).
+
+--compare runs the given make_model for each network that it knows and compares the two files node by
+node: operator, name, inputs, outputs and attributes, and the dims of each initializer. Left out are what
+the exporter adds: Identity (of equal biases), Constant (the bounds of Clip), a Pad by nothing, and the
+attributes of an average pooling that have their default value. Exit code 1 when something differs.
 """
 
 import argparse
 import os
+import subprocess
 import sys
+import tempfile
 import warnings
 
 # Name -> side of the square input (the published one).
@@ -111,6 +119,43 @@ def describe(path):
     )
 
 
+def structure(path):
+    """The nodes as comparable tuples, and the dims of each initializer."""
+    import onnx
+
+    graph = onnx.load(path).graph
+    padded = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Pad"}
+    nodes = []
+    for node in graph.node:
+        if node.op_type in ("Identity", "Constant", "Pad"):
+            continue
+        inputs = [padded.get(name, name) for name in node.input]
+        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        if node.op_type == "Clip":
+            inputs = inputs[:1]
+        if node.op_type == "AveragePool":
+            attributes = {k: v for k, v in attributes.items() if k != "ceil_mode" and k != "pads"}
+        nodes.append((node.op_type, node.name, inputs, list(node.output), attributes))
+    return nodes, {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+
+
+def compare(path, name, make_model):
+    """Number of differences between the export and what make_model writes; None if it knows no such name."""
+    known = subprocess.run([make_model, "--list"], check=True, capture_output=True, text=True)
+    if name not in known.stdout.split():
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        made = os.path.join(folder, "made.onnx")
+        subprocess.run([make_model, name, made], check=True)
+        our_nodes, our_dims = structure(made)
+    nodes, dims = structure(path)
+    differences = abs(len(nodes) - len(our_nodes))
+    differences += sum(a != b for a, b in zip(nodes, our_nodes))
+    # An initializer that the exporter replaced by an Identity of its equal is missing on its side.
+    differences += sum(our_dims.get(key) != value for key, value in dims.items())
+    return differences
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -120,6 +165,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--force", action="store_true", help="write files that exist again")
     parser.add_argument("--list", action="store_true", help="print the names and leave")
+    parser.add_argument("--compare", metavar="MAKE_MODEL", help="compare with what this program writes")
     arguments = parser.parse_args()
     if arguments.list:
         print("\n".join(NETWORKS))
@@ -138,12 +184,19 @@ def main():
         )
         return 3
     os.makedirs(arguments.out, exist_ok=True)
+    failed = False
     for name in arguments.names or NETWORKS:
         path = os.path.join(arguments.out, name + ".onnx")
         if arguments.force or not os.path.exists(path):
             export(name, path, arguments.seed)
-        print(f"{name}: {describe(path)}", flush=True)
-    return 0
+        text = f"{name}: {describe(path)}"
+        if arguments.compare:
+            differences = compare(path, name, arguments.compare)
+            if differences is not None:
+                text += f"; {differences} differences from make_model"
+                failed = failed or differences > 0
+        print(text, flush=True)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
