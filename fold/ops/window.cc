@@ -181,7 +181,8 @@ absl::StatusOr<Window> ConvTransposeWindow(const NodeView& node, absl::Span<cons
       const int64_t total = full - window.in[a];
       // The specification's halves of a negative total depend on how one rounds; one extra element
       // at the end is what all readings agree on.
-      if (total < -1 || (total == -1 && auto_pad == AutoPad::kSameUpper)) {
+      if (total < -1 ||
+          (total == -1 && (auto_pad == AutoPad::kSameUpper || output_shape.empty()))) {
         return absl::UnimplementedError(absl::StrCat(node.op_type(), " ", node.name(),
                                                      ": an output of ", window.in[a],
                                                      " elements, larger than the ", full,
