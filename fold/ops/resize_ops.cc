@@ -298,7 +298,7 @@ absl::StatusOr<Outputs> Evaluate(const EvalContext& context, const NodeView& nod
     shape.roi_end = sizes.roi_end[axis];
     AxisPlan plan = PlanAxis(rule, shape);
     if (plan.undefined) {
-      return Unsupported(node, x.dtype(), "shrinking by a factor that leaves the element open");
+      return Unsupported(node, x.dtype(), "a factor that leaves open which element is nearest");
     }
     plans.push_back(std::move(plan));
   }

@@ -10,29 +10,33 @@ using Coordinates = ResizeRule::Coordinates;
 using Mode = ResizeRule::Mode;
 using Rounding = ResizeRule::Rounding;
 
-// The input coordinate of output position `p`.
-double InputCoordinate(Coordinates coordinates, const AxisShape& s, int64_t p) {
-  const double x = static_cast<double>(p);
-  const double last = static_cast<double>(s.in - 1);
+// The input coordinate of output position `p`, computed in F.
+template <typename F>
+F InputCoordinate(Coordinates coordinates, const AxisShape& s, F out_width, int64_t p) {
+  const F half = static_cast<F>(0.5);
+  const F x = static_cast<F>(p);
+  const F last = static_cast<F>(s.in - 1);
+  const F scale = static_cast<F>(s.scale);
   switch (coordinates) {
     case Coordinates::kAsymmetric:
-      return x / s.scale;
+      return x / scale;
     case Coordinates::kAlignCorners:
-      return s.out_width == 1 ? 0 : x * last / (s.out_width - 1);
+      return out_width == 1 ? 0 : x * last / (out_width - 1);
     case Coordinates::kPytorchHalfPixel:
-      return s.out_width == 1 ? -0.5 : (x + 0.5) / s.scale - 0.5;
+      return out_width == 1 ? -half : (x + half) / scale - half;
     case Coordinates::kHalfPixelSymmetric: {
-      const double adjustment = static_cast<double>(s.out) / s.out_width;
-      const double offset = static_cast<double>(s.in) / 2 * (1 - adjustment);
-      return offset + (x + 0.5) / s.scale - 0.5;
+      const F adjustment = static_cast<F>(s.out) / out_width;
+      const F offset = static_cast<F>(s.in) / 2 * (1 - adjustment);
+      return offset + (x + half) / scale - half;
     }
     case Coordinates::kTfCropAndResize: {
-      const double extent = (s.roi_end - s.roi_start) * last;
-      const double inside = s.out_width == 1 ? extent / 2 : x * extent / (s.out_width - 1);
-      return inside + s.roi_start * last;
+      const F start = static_cast<F>(s.roi_start);
+      const F extent = (static_cast<F>(s.roi_end) - start) * last;
+      const F inside = out_width == 1 ? extent / 2 : x * extent / (out_width - 1);
+      return inside + start * last;
     }
     default:
-      return (x + 0.5) / s.scale - 0.5;
+      return (x + half) / scale - half;
   }
 }
 
@@ -63,7 +67,8 @@ std::vector<double> Weights(const ResizeRule& rule, double ratio, double scale, 
   return weights;
 }
 
-void AddNearest(const ResizeRule& rule, const AxisShape& s, double x, AxisPlan* plan) {
+// The element nearest to x; none (−1) where kSimple leaves it open.
+int64_t NearestElement(const ResizeRule& rule, const AxisShape& s, double x) {
   const double floor = std::floor(x);
   const double ratio = x - floor;
   bool up = false;
@@ -72,11 +77,12 @@ void AddNearest(const ResizeRule& rule, const AxisShape& s, double x, AxisPlan* 
     case Rounding::kPreferCeil: up = ratio >= 0.5; break;
     case Rounding::kFloor: break;
     case Rounding::kCeil: up = ratio > 0; break;
-    case Rounding::kSimple: plan->undefined |= ratio > 0 && s.scale < 1; break;
+    case Rounding::kSimple:
+      if (ratio > 0 && s.scale < 1) return -1;
+      break;
   }
-  const double nearest = std::clamp(floor + (up ? 1.0 : 0.0), 0.0, static_cast<double>(s.in - 1));
-  plan->source.push_back(static_cast<int64_t>(nearest));
-  plan->weight.push_back(1);
+  return static_cast<int64_t>(
+      std::clamp(floor + (up ? 1.0 : 0.0), 0.0, static_cast<double>(s.in - 1)));
 }
 
 void AddWeighted(const ResizeRule& rule, const AxisShape& s, double x, AxisPlan* plan) {
@@ -151,7 +157,7 @@ AxisPlan PlanAxis(const ResizeRule& rule, const AxisShape& shape) {
       plan.source.push_back(p);
       plan.weight.push_back(1);
     } else {
-      double x = InputCoordinate(rule.coordinates, shape, p);
+      double x = InputCoordinate<double>(rule.coordinates, shape, shape.out_width, p);
       const double last = static_cast<double>(shape.in - 1);
       if (crop) {
         const bool outside = !(x >= 0 && x <= last);
@@ -160,9 +166,21 @@ AxisPlan PlanAxis(const ResizeRule& rule, const AxisShape& shape) {
       }
       // Beyond the ends everything is the first or the last element.
       const double margin = 4 * (1 + 1 / std::min(shape.scale, 1.0));
-      x = std::clamp(std::isnan(x) ? 0.0 : x, -margin, last + margin);
+      const auto bounded = [&](double v) {
+        return std::clamp(std::isnan(v) ? 0.0 : v, -margin, last + margin);
+      };
+      x = bounded(x);
       if (rule.mode == Mode::kNearest) {
-        AddNearest(rule, shape, x, &plan);
+        // A coordinate that lies between two elements but for rounding: implementations that compute in
+        // float, with the result's own width, pick another one.
+        const double other = static_cast<double>(InputCoordinate<float>(
+            rule.coordinates, shape, static_cast<float>(shape.out), p));
+        const int64_t nearest = NearestElement(rule, shape, x);
+        const bool outside = crop && plan.outside.back();
+        plan.undefined |=
+            nearest < 0 || (!outside && nearest != NearestElement(rule, shape, bounded(other)));
+        plan.source.push_back(std::max<int64_t>(nearest, 0));
+        plan.weight.push_back(1);
       } else {
         AddWeighted(rule, shape, x, &plan);
       }

@@ -48,7 +48,9 @@ struct AxisShape {
 // there is one a position, with weight 1.
 struct AxisPlan {
   bool identity = false;   // out = in, nothing moves (the lists are filled all the same)
-  bool undefined = false;  // kSimple met a coordinate between two elements while shrinking
+  // Which element is nearest isn't settled: kSimple met a coordinate between two elements while
+  // shrinking, or rounding of the coordinate decides.
+  bool undefined = false;
   std::vector<int64_t> first{0};
   std::vector<int64_t> source;
   std::vector<double> weight;
