@@ -18,7 +18,7 @@ namespace {
 constexpr uint64_t kMaxModelBytes = (uint64_t{1} << 31) - 1;
 
 // No byte of a protocol buffer takes more than this when it is parsed and imported.
-constexpr int64_t kWorstFactor = 400;
+constexpr int64_t kWorstFactor = 256;
 
 absl::Status CheckMemory(absl::string_view skeleton, absl::string_view name, int64_t max_memory) {
   const int64_t size = static_cast<int64_t>(skeleton.size());
