@@ -2,7 +2,22 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace dsperse {
+
+absl::string_view NodeLabel(const Graph& graph, NodeId id) {
+  const NodeView node = graph.node(id);
+  if (!node.name().empty()) return node.name();
+  for (ValueId output : node.outputs()) {
+    if (output.valid()) return graph.Name(output);
+  }
+  return "";
+}
+
+std::string Describe(const Graph& graph, NodeId node) {
+  return absl::StrCat(graph.node(node).op_type(), " '", NodeLabel(graph, node), "'");
+}
 
 PassContext::PassContext(const Graph* graph, PassOptions options)
     : graph_(graph), options_(options) {}
@@ -22,8 +37,8 @@ void PassContext::Missed(std::string text) {
 }
 
 void PassContext::Add(Remark::Kind kind, const NodeView& node, std::string text) {
-  remarks_.push_back(
-      {kind, pass_, std::string(node.name()), std::string(node.op_type()), std::move(text), {}});
+  remarks_.push_back({kind, pass_, std::string(NodeLabel(*graph_, node.id())),
+                      std::string(node.op_type()), std::move(text), {}});
 }
 
 }  // namespace dsperse

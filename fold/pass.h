@@ -25,13 +25,18 @@ struct Remark {
   enum class Kind { kApplied, kMissed, kNote };
   Kind kind = Kind::kNote;
   std::string pass;
-  std::string node;  // name of the node it is about ("" : the model)
+  std::string node;  // NodeLabel of the node it is about ("" : the model)
   std::string op;    // its operator
   std::string text;  // "result has another use"
   // Of a fused scale: the factor of each channel (one entry: the same for all). A tiny variance makes a
   // huge factor, which can push weights out of a prover's fixed-point range.
   std::vector<double> gains;
 };
+
+// What a node is called in remarks: its name, or that of its first output where it has none.
+absl::string_view NodeLabel(const Graph& graph, NodeId node);
+// "Conv 'conv1'".
+std::string Describe(const Graph& graph, NodeId node);
 
 struct PassOptions {
   bool duplicate_shared = false;         // --duplicate-shared

@@ -10,6 +10,8 @@
 #include "fold/passes/eliminate_dead_nodes.h"
 #include "fold/passes/eliminate_identity_ops.h"
 #include "fold/passes/eliminate_unused_initializers.h"
+#include "fold/passes/fold_constants.h"
+#include "fold/passes/fuse_affine.h"
 #include "fold/passes/fuse_conv_batchnorm.h"
 #include "fold/suggest.h"
 
@@ -29,7 +31,9 @@ constexpr absl::string_view kDspersePasses[] = {
 
 const std::vector<RegisteredPass>& Table() {
   static const std::vector<RegisteredPass>& table = *new std::vector<RegisteredPass>{
+      {Instance<FoldConstants>(), true},
       {Instance<EliminateIdentityOps>(), true},
+      {Instance<FuseAffine>(), true},  // first: a chain is rounded once, as a whole
       {Instance<FuseConvBatchNorm>(), true},
       {Instance<EliminateDeadNodes>(), true},
       {Instance<EliminateUnusedInitializers>(), true},

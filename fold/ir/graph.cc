@@ -617,6 +617,18 @@ void Graph::TakeOutput(NodeId id, int index, ValueId value) {
   rep_->SetOutputAt(id, index, value);
 }
 
+void Graph::MakeConstant(ValueId id, Tensor tensor) {
+  ValueRep& value = rep_->at(id);
+  NodeRep& former = rep_->at(value.producer);
+  former.outputs[static_cast<size_t>(value.output_index)] = ValueId{};
+  former.stale = true;
+  value.producer = NodeId{};
+  value.output_index = -1;
+  value.initializer = true;
+  value.tensor = std::make_unique<const Tensor>(std::move(tensor));
+  rep_->at(value.block).initializers.push_back(id);
+}
+
 void Graph::ReplaceUses(ValueId from, ValueId to, bool keep_outputs) {
   if (from == to) return;
   const auto uses = rep_->at(from).uses;  // a copy: the list shrinks under us

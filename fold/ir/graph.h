@@ -256,6 +256,9 @@ class Graph {
   // Makes `value` (with name, uses and block output) output `index` of `node`; its former producer
   // keeps an absent output. What `node` produced there before must be unused; it dies.
   void TakeOutput(NodeId node, int index, ValueId value);
+  // Makes `value`, a node's output that no block has as output, an initializer of its block, with name and
+  // uses. Its former producer keeps an absent output.
+  void MakeConstant(ValueId value, Tensor tensor);
   // Every use of `from`, block outputs too unless `keep_outputs`, now reads `to`. O(uses).
   // The interface must not change: a main-graph output keeps its name only if `from` keeps producing
   // it, so passes call this with keep_outputs, or TakeOutput.

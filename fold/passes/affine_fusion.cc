@@ -69,7 +69,7 @@ class Matcher {
   void RefuseAll(const std::vector<NodeId>& steps, absl::string_view why) {
     if (why.empty()) return;
     for (NodeId step : steps) {
-      Refuse(step, absl::StrCat(Describe(graph_.node(node_)), ": ", why));
+      Refuse(step, absl::StrCat(Describe(graph_, node_), ": ", why));
     }
   }
 
@@ -115,7 +115,7 @@ class Matcher {
 
   void RefuseReaders(ValueId value) {
     const std::string why =
-        absl::StrCat("the result of ", Describe(graph_.node(graph_.Producer(value))), " ",
+        absl::StrCat("the result of ", Describe(graph_, graph_.Producer(value)), " ",
                      WhyStillNeeded(graph_, value));
     for (const Use& use : graph_.Uses(value)) {
       if (!use.is_block_output() && Takes(graph_.node(use.node))) Refuse(use.node, why);
@@ -174,7 +174,7 @@ class Matcher {
       DSPERSE_ASSIGN_OR_RETURN(std::string why_not, ComposeAll());
       if (why_not.empty()) return why_not;
       Refuse(fusion_.before.back().node,
-             absl::StrCat(Describe(graph_.node(node_)), ": ", why_not));
+             absl::StrCat(Describe(graph_, node_), ": ", why_not));
       fusion_.before.clear();
     }
     if (fusion_.after.empty()) return std::string();
@@ -279,7 +279,7 @@ std::string BiasName(const Graph& graph, const NodeView& owner, int weight_input
 }
 
 void Report(const Graph& graph, const AffineFusion& fusion, PassContext& context) {
-  const std::string owner = Describe(graph.node(fusion.owner.node));
+  const std::string owner = Describe(graph, fusion.owner.node);
   const auto [low, high] =
       std::minmax_element(fusion.gains.begin(), fusion.gains.end(),
                           [](double a, double b) { return std::abs(a) < std::abs(b); });
@@ -378,10 +378,6 @@ void ApplyAffineFusion(Graph& graph, AffineFusion fusion, PassContext& context) 
       if (graph.node(node).opset() < 7) graph.SetAttribute(node, "broadcast", int64_t{1});
     }
   }
-}
-
-std::string Describe(const NodeView& node) {
-  return absl::StrCat(node.op_type(), " '", node.name(), "'");
 }
 
 std::string WhyStillNeeded(const Graph& graph, ValueId value) {

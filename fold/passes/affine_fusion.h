@@ -56,9 +56,6 @@ absl::StatusOr<std::optional<AffineFusion>> MatchAffineFusion(const Graph& graph
 // Applies it. The last value of the chain keeps its name.
 void ApplyAffineFusion(Graph& graph, AffineFusion fusion, PassContext& context);
 
-// "Conv 'conv1'" for messages.
-std::string Describe(const NodeView& node);
-
 // Why `value`, read by one node that would absorb it, must stay: "is a graph output", "is captured by a
 // body", "has 2 readers"; "" if only that node reads it.
 std::string WhyStillNeeded(const Graph& graph, ValueId value);

@@ -23,7 +23,7 @@ std::string WhyNothingToJoin(const Graph& graph, const NodeView& node) {
     return absl::StrCat("its input '", graph.Name(data), "' is ",
                         graph.IsInitializer(data) ? "an initializer" : "an input", ": ", kOwners);
   }
-  return absl::StrCat("its input comes from ", Describe(graph.node(producer)), ": ", kOwners);
+  return absl::StrCat("its input comes from ", Describe(graph, producer), ": ", kOwners);
 }
 
 }  // namespace

@@ -8,7 +8,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "fold/ir/tensor_proto.h"
 #include "fold/ops/compare.h"
 #include "fold/ops/interpreter.h"
 #include "fold/passes/constants.h"
@@ -42,12 +41,10 @@ void ExpectSame(const std::vector<Tensor>& before, const std::vector<Tensor>& af
 }
 
 std::string ExportAgain(const Graph& graph) {
-  PayloadTable payloads;
-  auto model = graph.Export(&payloads);
-  EXPECT_TRUE(model.ok()) << model.status();
-  if (!model.ok()) return "";
-  auto shared = std::make_shared<PayloadTable>(std::move(payloads));
-  absl::StatusOr<Graph> again = Graph::Import(*std::move(model), shared, "again");
+  onnx::ModelProto model;
+  EXPECT_TRUE(model.ParseFromString(ExportAll(graph)));
+  absl::StatusOr<Graph> again =
+      Graph::Import(std::make_unique<onnx::ModelProto>(std::move(model)), nullptr, "again");
   EXPECT_TRUE(again.ok()) << again.status();
   return again.ok() ? ExportAll(*again) : "";
 }
@@ -143,10 +140,10 @@ std::vector<Tensor> SeededInputs(const Graph& graph, uint64_t seed, int64_t symb
   return inputs;
 }
 
-std::vector<std::string> Misses(const std::vector<Remark>& remarks, absl::string_view node) {
+std::vector<std::string> MissTexts(const PassResult& result) {
   std::vector<std::string> texts;
-  for (const Remark& remark : remarks) {
-    if (remark.kind == Remark::Kind::kMissed && remark.node == node) texts.push_back(remark.text);
+  for (const Remark& remark : result.remarks) {
+    if (remark.kind == Remark::Kind::kMissed) texts.push_back(remark.text);
   }
   return texts;
 }

@@ -51,8 +51,8 @@ FoldReport RunFold(Graph& graph, const FoldOptions& options = {},
 // floats and 0 … 2 for the other types.
 std::vector<Tensor> SeededInputs(const Graph& graph, uint64_t seed, int64_t symbolic_dim = 2);
 
-// The texts of the misses about the node (or, with "", about no node).
-std::vector<std::string> Misses(const std::vector<Remark>& remarks, absl::string_view node);
+// The texts of all misses, in order.
+std::vector<std::string> MissTexts(const PassResult& result);
 
 // All elements of the constant that the main-graph value of that name is; fails the test if there is none.
 std::vector<double> ConstantNamed(const Graph& graph, absl::string_view name);

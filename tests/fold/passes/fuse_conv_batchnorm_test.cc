@@ -14,6 +14,7 @@ namespace {
 using ::dsperse::testing::ConstantInput;
 using ::dsperse::testing::ConstantNamed;
 using ::dsperse::testing::FindOpNode;
+using ::dsperse::testing::MissTexts;
 using ::dsperse::testing::Ops;
 using ::dsperse::testing::ParseGraph;
 using ::dsperse::testing::PassResult;
@@ -38,14 +39,6 @@ float Bias(float b, float scale, float shift, float mean, float var, float epsil
   const double centred = static_cast<double>(b) - static_cast<double>(mean);
   const double scaled = centred * k;
   return static_cast<float>(scaled + static_cast<double>(shift));
-}
-
-std::vector<std::string> MissesOf(const PassResult& result) {
-  std::vector<std::string> texts;
-  for (const Remark& r : result.remarks) {
-    if (r.kind == Remark::Kind::kMissed) texts.push_back(r.text);
-  }
-  return texts;
 }
 
 TEST(FuseConvBatchNorm, ConvAndBatchNormBecomeOneConv) {
@@ -237,7 +230,7 @@ TEST(FuseConvBatchNorm, MatMulWhoseConstantDoesNotOwnAxisOneDeclines) {
       z = BatchNormalization(y, p, p, p, p) })");
   const PassResult result = RunPass(FuseConvBatchNorm(), graph);
   EXPECT_FALSE(result.changed);
-  EXPECT_THAT(MissesOf(result),
+  EXPECT_THAT(MissTexts(result),
               ElementsAre("it works on axis 1, the constant before it owns axis 2 of 3"));
 }
 
@@ -264,7 +257,7 @@ TEST_P(InferenceMode, FollowsTheOpset) {
   if (result.changed) {
     EXPECT_EQ(Ops(graph), "Conv");
   } else {
-    EXPECT_THAT(MissesOf(result), ElementsAre(HasSubstr(c.miss)));
+    EXPECT_THAT(MissTexts(result), ElementsAre(HasSubstr(c.miss)));
   }
 }
 
@@ -305,7 +298,7 @@ TEST_P(Parameters, Decline) {
       z = BatchNormalization<)", c.attributes, R"(>(y, scale, shift, mean, var) })"));
   const PassResult result = RunPass(FuseConvBatchNorm(), graph, {}, {.compare = false});
   EXPECT_FALSE(result.changed);
-  EXPECT_THAT(MissesOf(result), ElementsAre(HasSubstr(c.miss)));
+  EXPECT_THAT(MissTexts(result), ElementsAre(HasSubstr(c.miss)));
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -353,7 +346,7 @@ TEST(FuseConvBatchNorm, ParametersThatAreNotConstantDecline) {
     { y = Conv(x, w)
       z = BatchNormalization(y, scale, p, p, p) })");
   const PassResult result = RunPass(FuseConvBatchNorm(), graph);
-  EXPECT_THAT(MissesOf(result), ElementsAre("its scale 'scale' is not constant"));
+  EXPECT_THAT(MissTexts(result), ElementsAre("its scale 'scale' is not constant"));
 }
 
 TEST(FuseConvBatchNorm, SharedParametersStayForTheirOtherReaders) {
@@ -405,7 +398,7 @@ TEST_P(SharedResult, Declines) {
   Graph graph = Make();
   const PassResult result = RunPass(FuseConvBatchNorm(), graph);
   EXPECT_FALSE(result.changed);
-  EXPECT_THAT(MissesOf(result), ElementsAre(HasSubstr(GetParam().miss)));
+  EXPECT_THAT(MissTexts(result), ElementsAre(HasSubstr(GetParam().miss)));
 }
 
 TEST_P(SharedResult, IsFusedIntoACopyWhenAsked) {
@@ -445,7 +438,7 @@ TEST_P(Weights, Decline) {
                                         "z = BatchNormalization(y, scale, shift, mean, var) }"));
   const PassResult result = RunPass(FuseConvBatchNorm(), graph);
   EXPECT_FALSE(result.changed);
-  EXPECT_THAT(MissesOf(result), ElementsAre(HasSubstr(c.miss)));
+  EXPECT_THAT(MissTexts(result), ElementsAre(HasSubstr(c.miss)));
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -527,7 +520,7 @@ TEST(FuseConvBatchNorm, HalfOverflowDeclinesWithTheChannel) {
     { y = Conv(x, w)
       z = BatchNormalization(y, scale, zero, zero, one) })");
   const PassResult result = RunPass(FuseConvBatchNorm(), graph, {}, {.compare = false});
-  EXPECT_THAT(MissesOf(result),
+  EXPECT_THAT(MissTexts(result),
               ElementsAre(HasSubstr("channel 1: the fused weight is not finite in float16")));
 }
 
