@@ -7,12 +7,19 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "fold/ir/status_macros.h"
+#include "fold/passes/compose_views.h"
+#include "fold/passes/eliminate_common_subexpressions.h"
 #include "fold/passes/eliminate_dead_nodes.h"
+#include "fold/passes/eliminate_duplicate_constants.h"
 #include "fold/passes/eliminate_identity_ops.h"
+#include "fold/passes/eliminate_redundant_transposes.h"
 #include "fold/passes/eliminate_unused_initializers.h"
 #include "fold/passes/fold_constants.h"
 #include "fold/passes/fuse_affine.h"
 #include "fold/passes/fuse_conv_batchnorm.h"
+#include "fold/passes/fuse_pad_into_conv.h"
+#include "fold/passes/inline_constant_if.h"
+#include "fold/passes/simplify_shape_chains.h"
 #include "fold/suggest.h"
 
 namespace dsperse {
@@ -32,10 +39,17 @@ constexpr absl::string_view kDspersePasses[] = {
 const std::vector<RegisteredPass>& Table() {
   static const std::vector<RegisteredPass>& table = *new std::vector<RegisteredPass>{
       {Instance<FoldConstants>(), true},
+      {Instance<SimplifyShapeChains>(), true},
+      {Instance<InlineConstantIf>(), true},
       {Instance<EliminateIdentityOps>(), true},
-      {Instance<FuseAffine>(), true},  // first: a chain is rounded once, as a whole
-      {Instance<FuseConvBatchNorm>(), true},
       {Instance<EliminateDeadNodes>(), true},
+      {Instance<ComposeViews>(), true},
+      {Instance<EliminateRedundantTransposes>(), true},
+      {Instance<FusePadIntoConv>(), true},
+      {Instance<FuseAffine>(), true},  // before its sibling: a chain is rounded once, as a whole
+      {Instance<FuseConvBatchNorm>(), true},
+      {Instance<EliminateDuplicateConstants>(), true},
+      {Instance<EliminateCommonSubexpressions>(), true},
       {Instance<EliminateUnusedInitializers>(), true},
   };
   return table;

@@ -1,0 +1,307 @@
+#include "fold/passes/compose_views.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "fold/passes/constants.h"
+#include "fold/passes/match.h"
+#include "fold/passes/reshape_target.h"
+#include "fold/passes/rewire.h"
+
+namespace dsperse {
+namespace {
+
+// A rewrite that was decided; applied at once, so it needs no copy of what it read.
+using Rewritten = Matched<bool>;
+Rewritten Done() { return Match(true); }
+
+std::optional<std::vector<int64_t>> Ints(const Graph& graph, const NodeView& node, int input,
+                                         absl::string_view attribute) {
+  if (node.HasAttr(attribute)) return node.Ints(attribute);
+  if (!node.input(input).valid()) return std::nullopt;
+  const std::optional<Tensor> tensor = ConstantOf(graph, node.input(input));
+  if (!tensor) return std::nullopt;
+  const absl::StatusOr<std::vector<int64_t>> values = ToInts(*tensor);
+  return values.ok() ? std::optional(*values) : std::nullopt;
+}
+
+ValueId AddInts(Graph& graph, const NodeView& node, absl::string_view what,
+                const std::vector<int64_t>& values) {
+  return graph.AddConstant(
+      absl::StrCat(graph.Name(node.output(0)), "_", what),
+      Tensor::Of<int64_t>({static_cast<int64_t>(values.size())}, absl::MakeConstSpan(values)),
+      node.block());
+}
+
+// The node of the same block and operator that makes `value` for one reader only.
+NodeId OwnProducer(const Graph& graph, ValueId value, absl::string_view op_type) {
+  if (!value.valid() || !graph.HasSingleNodeUse(value)) return NodeId();
+  const NodeId producer = graph.Producer(value);
+  return producer.valid() && graph.node(producer).Is(op_type) ? producer : NodeId();
+}
+
+// ---- Reshape, Flatten, Squeeze, Unsqueeze ----
+
+bool IsView(const NodeView& node) {
+  return node.Is("Reshape") || node.Is("Flatten") || node.Is("Squeeze") || node.Is("Unsqueeze");
+}
+
+// The value at the start of the chain of views that ends in `node`, or none if there is no chain.
+ValueId RootOfViews(const Graph& graph, const NodeView& node) {
+  ValueId value = node.input(0);
+  ValueId root;
+  while (value.valid()) {
+    const NodeId producer = graph.Producer(value);
+    if (!producer.valid() || !IsView(graph.node(producer)) ||
+        graph.BlockOf(value) != node.block()) {
+      break;
+    }
+    value = graph.node(producer).input(0);
+    root = value;
+  }
+  return root;
+}
+
+Rewritten ComposeReshapes(Graph& graph, NodeId id, PassContext& context) {
+  const NodeView node = graph.node(id);
+  if (node.opset() < 5) return NoMatch<bool>();
+  const ValueId root = RootOfViews(graph, node);
+  if (!root.valid()) return NoMatch<bool>();
+  const Shape from = context.facts().ShapeOf(root);
+  const Shape to = context.facts().ShapeOf(node.output(0));
+  if (from == to && from.is_static() && WhyNotForward(graph, node.output(0), root).empty()) {
+    context.Applied(node, "removed: the chain of views gives back its input");
+    ForwardAndRemove(graph, node.output(0), root);
+    return Done();
+  }
+  std::optional<std::vector<int64_t>> target;
+  if (to.has_rank()) target = ReshapeTarget(from, to.dims());
+  if (!target) {
+    return NoMatch<bool>(absl::StrCat("two or more dimensions of its result are unknown: ",
+                                      to.ToString()));
+  }
+  context.Applied(node, absl::StrCat("reads '", graph.Name(root), "' directly"));
+  NewNode reshape;
+  reshape.name = std::string(node.name());
+  reshape.op_type = "Reshape";
+  reshape.inputs = {root, AddInts(graph, node, "shape", *target)};
+  reshape.outputs = {node.output(0)};
+  graph.AddNode(std::move(reshape), id);
+  graph.RemoveNode(id);
+  return Done();
+}
+
+// ---- Slice ----
+
+struct SliceParts {
+  std::vector<int64_t> starts, ends, axes, steps;
+};
+
+std::optional<SliceParts> PartsOf(const Graph& graph, const NodeView& node, int rank) {
+  SliceParts parts;
+  const auto starts = Ints(graph, node, 1, "starts"), ends = Ints(graph, node, 2, "ends");
+  if (!starts || !ends || starts->size() != ends->size()) return std::nullopt;
+  parts.starts = *starts;
+  parts.ends = *ends;
+  if (node.HasAttr("axes") || node.input(3).valid()) {
+    const auto axes = Ints(graph, node, 3, "axes");
+    if (!axes || axes->size() != starts->size()) return std::nullopt;
+    parts.axes = *axes;
+  } else {
+    for (size_t i = 0; i < starts->size(); ++i) parts.axes.push_back(static_cast<int64_t>(i));
+  }
+  if (node.input(4).valid()) {
+    const auto steps = Ints(graph, node, 4, "");
+    if (!steps || steps->size() != starts->size()) return std::nullopt;
+    parts.steps = *steps;
+  } else {
+    parts.steps.assign(starts->size(), 1);
+  }
+  for (int64_t& axis : parts.axes) {
+    if (axis < 0) {
+      if (rank < 0) return std::nullopt;
+      axis += rank;
+    }
+  }
+  return parts;
+}
+
+Rewritten ComposeSlices(Graph& graph, NodeId id, PassContext& context) {
+  const NodeView node = graph.node(id);
+  const NodeId inner = OwnProducer(graph, node.input(0), "Slice");
+  if (!inner.valid() || node.opset() < 10) return NoMatch<bool>();
+  const NodeView first = graph.node(inner);
+  const Shape& shape = context.facts().ShapeOf(first.input(0));
+  const int rank = shape.has_rank() ? shape.rank() : -1;
+  const std::optional<SliceParts> a = PartsOf(graph, first, rank), b = PartsOf(graph, node, rank);
+  if (!a || !b) return NoMatch<bool>("its bounds, or those of the Slice before it, are not constant");
+  SliceParts both = *a;
+  for (size_t i = 0; i < b->axes.size(); ++i) {
+    if (std::count(a->axes.begin(), a->axes.end(), b->axes[i]) > 0) {
+      return NoMatch<bool>(absl::StrCat("the Slice before it cuts axis ", b->axes[i], " too"));
+    }
+    both.starts.push_back(b->starts[i]);
+    both.ends.push_back(b->ends[i]);
+    both.axes.push_back(b->axes[i]);
+    both.steps.push_back(b->steps[i]);
+  }
+  context.Applied(node, absl::StrCat("took in ", Describe(graph, inner)));
+  const ValueId data = first.input(0);
+  graph.SetInput(id, 1, AddInts(graph, graph.node(id), "starts", both.starts));
+  graph.SetInput(id, 2, AddInts(graph, graph.node(id), "ends", both.ends));
+  graph.SetInput(id, 3, AddInts(graph, graph.node(id), "axes", both.axes));
+  graph.SetInput(id, 4, AddInts(graph, graph.node(id), "steps", both.steps));
+  graph.SetInput(id, 0, data);
+  graph.RemoveNode(inner);
+  return Done();
+}
+
+// ---- Pad ----
+
+Rewritten ComposePads(Graph& graph, NodeId id, PassContext& context) {
+  const NodeView node = graph.node(id);
+  const NodeId inner = OwnProducer(graph, node.input(0), "Pad");
+  if (!inner.valid() || node.opset() < 11) return NoMatch<bool>();
+  const NodeView first = graph.node(inner);
+  if (node.String("mode", "constant") != "constant" ||
+      first.String("mode", "constant") != "constant") {
+    return NoMatch<bool>("it, or the Pad before it, isn't of mode constant");
+  }
+  if (node.input(3).valid() || first.input(3).valid()) {
+    return NoMatch<bool>("it, or the Pad before it, names its axes");
+  }
+  const auto a = Ints(graph, first, 1, "pads"), b = Ints(graph, node, 1, "pads");
+  if (!a || !b || a->size() != b->size()) {
+    return NoMatch<bool>("its pads, or those of the Pad before it, are not constant");
+  }
+  const auto value = [&](const NodeView& pad) -> std::optional<std::vector<double>> {
+    if (!pad.input(2).valid()) return std::vector<double>{0.0};
+    const std::optional<Tensor> tensor = ConstantOf(graph, pad.input(2));
+    if (!tensor) return std::nullopt;
+    const absl::StatusOr<std::vector<double>> values = ToDoubles(*tensor);
+    return values.ok() ? std::optional(*values) : std::nullopt;
+  };
+  const auto va = value(first), vb = value(node);
+  if (!va || !vb || *va != *vb) return NoMatch<bool>("the Pad before it has another value");
+  std::vector<int64_t> sum;
+  for (size_t i = 0; i < a->size(); ++i) {
+    if ((*a)[i] < 0 || (*b)[i] < 0) return NoMatch<bool>("it, or the Pad before it, crops");
+    sum.push_back((*a)[i] + (*b)[i]);
+  }
+  context.Applied(node, absl::StrCat("took in ", Describe(graph, inner)));
+  graph.SetInput(id, 1, AddInts(graph, node, "pads", sum));
+  graph.SetInput(id, 0, graph.node(inner).input(0));
+  graph.RemoveNode(inner);
+  return Done();
+}
+
+// ---- Concat ----
+
+// The node's axis, not negative; nothing where that needs a rank that is unknown.
+std::optional<int64_t> AxisOf(const NodeView& node, int64_t fallback, PassContext& context) {
+  const int64_t axis = node.Int("axis", fallback);
+  if (axis >= 0) return axis;
+  const Shape& shape = context.facts().ShapeOf(node.input(0));
+  if (!shape.has_rank()) return std::nullopt;
+  return axis + shape.rank();
+}
+
+// The Concat that makes `value` for this reader only and on the same axis, or none.
+NodeId InnerConcat(const Graph& graph, ValueId value, int64_t axis, PassContext& context) {
+  const NodeId producer = OwnProducer(graph, value, "Concat");
+  return producer.valid() && AxisOf(graph.node(producer), 1, context) == axis ? producer : NodeId();
+}
+
+// Takes in the whole tree of Concats at once.
+Rewritten ComposeConcats(Graph& graph, NodeId id, PassContext& context) {
+  const NodeView node = graph.node(id);
+  const bool any = std::any_of(node.inputs().begin(), node.inputs().end(), [&](ValueId input) {
+    return OwnProducer(graph, input, "Concat").valid();
+  });
+  const std::optional<int64_t> axis = any ? AxisOf(node, 1, context) : std::nullopt;
+  if (!axis) return NoMatch<bool>();
+  NewNode concat;
+  std::vector<NodeId> taken;
+  std::vector<ValueId> stack(node.inputs().rbegin(), node.inputs().rend());
+  while (!stack.empty()) {
+    const ValueId value = stack.back();
+    stack.pop_back();
+    const NodeId inner = InnerConcat(graph, value, *axis, context);
+    if (!inner.valid()) {
+      concat.inputs.push_back(value);
+      continue;
+    }
+    taken.push_back(inner);
+    const absl::Span<const ValueId> inputs = graph.node(inner).inputs();
+    stack.insert(stack.end(), inputs.rbegin(), inputs.rend());
+  }
+  if (taken.empty()) return NoMatch<bool>();
+  context.Applied(node, absl::StrCat("took in ", taken.size(), " Concat before it"));
+  concat.name = std::string(node.name());
+  concat.op_type = "Concat";
+  concat.like = id;
+  concat.outputs = {node.output(0)};
+  graph.AddNode(std::move(concat), id);
+  graph.RemoveNode(id);
+  for (NodeId inner : taken) graph.RemoveNode(inner);
+  return Done();
+}
+
+// Concat of all results of a Split, in order, on the same axis: what was split.
+Rewritten UndoSplit(Graph& graph, NodeId id, PassContext& context) {
+  const NodeView node = graph.node(id);
+  const NodeId split = node.input(0).valid() ? graph.Producer(node.input(0)) : NodeId();
+  if (!split.valid() || !graph.node(split).Is("Split")) return NoMatch<bool>();
+  const NodeView parts = graph.node(split);
+  if (parts.block() != node.block() || parts.num_outputs() != node.num_inputs()) {
+    return NoMatch<bool>();
+  }
+  for (int i = 0; i < node.num_inputs(); ++i) {
+    if (node.input(i) != parts.output(i)) return NoMatch<bool>();
+  }
+  const auto axis = AxisOf(node, 1, context);
+  if (!axis || axis != AxisOf(parts, 0, context)) return NoMatch<bool>();
+  const ValueId whole = parts.input(0);
+  std::string why_not = WhyNotForward(graph, node.output(0), whole);
+  if (!why_not.empty()) return NoMatch<bool>(std::move(why_not));
+  context.Applied(node, "removed: it puts together what was split");
+  ForwardAndRemove(graph, node.output(0), whole);
+  return Done();
+}
+
+Rewritten Compose(Graph& graph, NodeId id, PassContext& context) {
+  const NodeView node = graph.node(id);
+  if (IsView(node)) return ComposeReshapes(graph, id, context);
+  if (node.Is("Slice")) return ComposeSlices(graph, id, context);
+  if (node.Is("Pad")) return ComposePads(graph, id, context);
+  return NoMatch<bool>();
+}
+
+Rewritten ComposeConcat(Graph& graph, NodeId id, PassContext& context) {
+  if (!graph.node(id).Is("Concat")) return NoMatch<bool>();
+  Rewritten undone = UndoSplit(graph, id, context);
+  return undone || !undone.why_not.empty() ? undone : ComposeConcats(graph, id, context);
+}
+
+}  // namespace
+
+absl::StatusOr<bool> ComposeViews::Run(Graph& graph, PassContext& context) const {
+  bool changed = false;
+  const auto visit = [&](NodeId id, auto compose) {
+    if (!graph.IsLive(id)) return;
+    const Rewritten result = compose(graph, id, context);
+    changed |= result.match.has_value();
+    if (!result.why_not.empty()) context.Missed(graph.node(id), result.why_not);
+  };
+  // Forwards: what comes before a node is composed already. Concats backwards: the last takes in all.
+  const std::vector<NodeId> nodes = graph.AllNodes();
+  for (NodeId id : nodes) visit(id, Compose);
+  for (auto it = nodes.rbegin(); it != nodes.rend(); ++it) visit(*it, ComposeConcat);
+  return changed;
+}
+
+}  // namespace dsperse

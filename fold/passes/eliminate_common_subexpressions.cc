@@ -1,0 +1,117 @@
+#include "fold/passes/eliminate_common_subexpressions.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "fold/passes/rewire.h"
+#include "onnx/onnx_pb.h"
+
+namespace dsperse {
+namespace {
+
+bool IsRandom(const NodeView& node) {
+  for (absl::string_view type : {"RandomNormal", "RandomNormalLike", "RandomUniform",
+                                 "RandomUniformLike", "Multinomial", "Bernoulli", "Dropout"}) {
+    if (node.op_type() == type) return true;
+  }
+  return false;
+}
+
+bool MayMerge(const NodeView& node) {
+  if (!node.bodies().empty() || !(node.domain().empty() || node.domain() == "ai.onnx.ml")) {
+    return false;
+  }
+  if (node.Is("BatchNormalization")) return node.num_outputs() == 1;
+  return !node.Is("Constant") && !IsRandom(node);
+}
+
+// All that decides what the node computes, as bytes. A tensor attribute is in it with its payload; large
+// payloads stay in the file, and the token that stands for one differs between two of them.
+std::string Key(const NodeView& node) {
+  std::string key = absl::StrCat(node.domain(), "|", node.op_type(), "|");
+  for (ValueId input : node.inputs()) absl::StrAppend(&key, input.index, ",");
+  key += "|";
+  for (ValueId output : node.outputs()) key += output.valid() ? 'o' : '-';
+  std::vector<std::string> attributes;
+  for (const onnx::AttributeProto& attribute : node.proto().attribute()) {
+    if (attribute.doc_string().empty()) {
+      attributes.push_back(attribute.SerializeAsString());
+    } else {
+      onnx::AttributeProto plain = attribute;
+      plain.clear_doc_string();
+      attributes.push_back(plain.SerializeAsString());
+    }
+  }
+  std::sort(attributes.begin(), attributes.end());
+  for (const std::string& attribute : attributes) {
+    absl::StrAppend(&key, "|", attribute.size(), ":", attribute);
+  }
+  return key;
+}
+
+// Why the outputs of `second` can't all be those of `first`, or "".
+std::string WhyNotMerge(const Graph& graph, const NodeView& first, const NodeView& second) {
+  for (int i = 0; i < second.num_outputs(); ++i) {
+    if (!second.output(i).valid()) continue;
+    std::string why = WhyNotForward(graph, second.output(i), first.output(i));
+    if (!why.empty()) return why;
+  }
+  return "";
+}
+
+void Merge(Graph& graph, NodeId first, NodeId second) {
+  for (int i = 0; i < graph.node(second).num_outputs(); ++i) {
+    const ValueId from = graph.node(second).output(i);
+    const ValueId to = graph.node(first).output(i);
+    if (!from.valid()) continue;
+    if (graph.IsBlockOutput(from)) {
+      graph.ReplaceUses(to, from);
+      graph.TakeOutput(first, i, from);
+    } else {
+      graph.ReplaceUses(from, to);
+    }
+  }
+  graph.RemoveNode(second);
+}
+
+}  // namespace
+
+absl::StatusOr<bool> EliminateCommonSubexpressions::Run(Graph& graph, PassContext& context) const {
+  // For each block the first node of each key. A body's nodes come before the node that holds it, so what
+  // is found around a body comes before it.
+  std::vector<absl::flat_hash_map<std::string, NodeId>> seen(
+      static_cast<size_t>(graph.BlockLimit()));
+  bool changed = false;
+  for (NodeId id : graph.AllNodes()) {
+    const NodeView node = graph.node(id);
+    if (!MayMerge(node)) continue;
+    const std::string key = Key(node);
+    NodeId first;
+    for (BlockId block = node.block(); block.valid(); block = graph.ParentBlock(block)) {
+      const auto& map = seen[static_cast<size_t>(block.index)];
+      const auto it = map.find(key);
+      if (it != map.end()) {
+        first = it->second;
+        break;
+      }
+    }
+    if (!first.valid()) {
+      seen[static_cast<size_t>(node.block().index)].emplace(key, id);
+      continue;
+    }
+    const std::string why_not = WhyNotMerge(graph, graph.node(first), node);
+    if (!why_not.empty()) {
+      context.Missed(node, why_not);
+      continue;
+    }
+    context.Applied(node, absl::StrCat("merged with ", Describe(graph, first)));
+    Merge(graph, first, id);
+    changed = true;
+  }
+  return changed;
+}
+
+}  // namespace dsperse
