@@ -1,0 +1,126 @@
+#include "slicer/sequence.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+
+namespace dsperse {
+namespace {
+
+bool IsActivation(const Graph& graph, ValueId value) {
+  return value.valid() && graph.BlockOf(value) == graph.main() && !graph.IsInitializer(value);
+}
+
+// What the node reads, its own inputs first, then what its bodies capture.
+std::vector<ValueId> ReadsOf(const Graph& graph, NodeId node) {
+  std::vector<ValueId> out;
+  absl::flat_hash_set<ValueId> seen;
+  auto add = [&](ValueId v) {
+    if (IsActivation(graph, v) && seen.insert(v).second) out.push_back(v);
+  };
+  for (ValueId v : graph.node(node).inputs()) add(v);
+  std::vector<BlockId> bodies = graph.node(node).bodies();
+  for (size_t i = 0; i < bodies.size(); ++i) {
+    for (NodeId inner : graph.Nodes(bodies[i])) {
+      for (ValueId v : graph.node(inner).inputs()) add(v);
+      for (BlockId body : graph.node(inner).bodies()) bodies.push_back(body);
+    }
+    for (ValueId v : graph.Outputs(bodies[i])) add(v);
+  }
+  return out;
+}
+
+}  // namespace
+
+absl::StatusOr<Sequence> Sequence::Make(const Graph& graph, Facts& facts,
+                                        std::vector<NodeId> order) {
+  Sequence s;
+  s.order_ = std::move(order);
+  const size_t values = static_cast<size_t>(graph.ValueLimit());
+  s.made_at_.assign(values, -1);
+  s.last_read_at_.assign(values, -1);
+  s.elements_.assign(values, 0);
+  s.reads_.resize(s.order_.size());
+  s.writes_.resize(s.order_.size());
+  auto measure = [&](ValueId v) -> absl::Status {
+    const std::optional<int64_t> n = facts.ShapeOf(v).NumElements();
+    if (!n) {
+      return absl::UnimplementedError(
+          absl::StrCat("the shape of '", graph.Name(v), "' is not known in full (",
+                       facts.ShapeOf(v).ToString(), "): fix it with --input-shape or --dim"));
+    }
+    s.elements_[static_cast<size_t>(v.index)] = *n;
+    return absl::OkStatus();
+  };
+  for (size_t p = 0; p < s.order_.size(); ++p) {
+    s.reads_[p] = ReadsOf(graph, s.order_[p]);
+    for (ValueId v : s.reads_[p]) {
+      s.last_read_at_[static_cast<size_t>(v.index)] = static_cast<int32_t>(p);
+      if (graph.IsInput(v)) {
+        if (absl::Status status = measure(v); !status.ok()) return status;
+      }
+    }
+    for (ValueId v : graph.node(s.order_[p]).outputs()) {
+      if (!v.valid()) continue;
+      s.made_at_[static_cast<size_t>(v.index)] = static_cast<int32_t>(p);
+      if (graph.Uses(v).empty()) continue;
+      if (absl::Status status = measure(v); !status.ok()) return status;
+      s.writes_[p].push_back(v);
+    }
+  }
+  for (ValueId v : graph.Outputs(graph.main())) {
+    s.last_read_at_[static_cast<size_t>(v.index)] = s.size();
+  }
+  return s;
+}
+
+std::vector<ValueId> Sequence::LiveIn(int begin, int end) const {
+  std::vector<ValueId> out;
+  absl::flat_hash_set<ValueId> seen;
+  for (int p = begin; p < end; ++p) {
+    for (ValueId v : Reads(p)) {
+      if (MadeAt(v) < begin && seen.insert(v).second) out.push_back(v);
+    }
+  }
+  return out;
+}
+
+std::vector<ValueId> Sequence::LiveOut(int begin, int end) const {
+  std::vector<ValueId> out;
+  for (int p = begin; p < end; ++p) {
+    for (ValueId v : Writes(p)) {
+      if (LastReadAt(v) >= end) out.push_back(v);
+    }
+  }
+  return out;
+}
+
+BoundaryCounter::BoundaryCounter(const Sequence* sequence) : sequence_(sequence) {}
+
+void BoundaryCounter::Begin(int position) {
+  begin_ = end_ = position;
+  in_ = out_ = 0;
+}
+
+void BoundaryCounter::Extend() {
+  const int p = end_++;
+  for (ValueId v : sequence_->Reads(p)) {
+    if (sequence_->MadeAt(v) >= begin_) {
+      if (sequence_->LastReadAt(v) == p) out_ -= sequence_->Elements(v);
+      continue;
+    }
+    const size_t i = static_cast<size_t>(v.index);
+    if (seen_.size() <= i) seen_.resize(i + 1, -1);
+    if (seen_[i] == begin_) continue;
+    seen_[i] = begin_;
+    in_ += sequence_->Elements(v);
+  }
+  for (ValueId v : sequence_->Writes(p)) {
+    if (sequence_->LastReadAt(v) > p) out_ += sequence_->Elements(v);
+  }
+}
+
+}  // namespace dsperse
