@@ -276,6 +276,9 @@ class Graph {
   // Restores topological order, stable by the present order; true if anything moved. InvalidArgument
   // on a cycle. O(block with its bodies).
   absl::StatusOr<bool> SortBlock(BlockId block);
+  // Puts the block's nodes in the given order: each once, producers first (Internal otherwise, and
+  // nothing is changed). O(block with its bodies).
+  absl::Status SetOrder(BlockId block, absl::Span<const NodeId> order);
   // Drops value_info and quantization annotations that name nothing alive; true if there were any.
   // (Those of values that an edit removed are never exported.)
   bool DropStaleInfo();

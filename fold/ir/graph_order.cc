@@ -81,6 +81,37 @@ absl::StatusOr<bool> Graph::SortBlock(BlockId block) {
   return true;
 }
 
+absl::Status Graph::SetOrder(BlockId block, absl::Span<const NodeId> order) {
+  const std::vector<NodeId> present = Nodes(block);
+  std::vector<int32_t> position(rep_->nodes.size(), -1);
+  for (size_t i = 0; i < order.size(); ++i) {
+    int32_t& p = position[static_cast<size_t>(order[i].index)];
+    if (p >= 0 || rep_->at(order[i]).block != block || !IsLive(order[i])) {
+      return absl::InternalError("the order does not hold each node of the block once");
+    }
+    p = static_cast<int32_t>(i);
+  }
+  if (order.size() != present.size()) {
+    return absl::InternalError("the order does not hold each node of the block once");
+  }
+  for (NodeId n : order) {
+    for (ValueId v : node(n).outputs()) {
+      if (!v.valid()) continue;
+      for (const Use& use : Uses(v)) {
+        const NodeId reader = ReaderIn(*rep_, use, block);
+        if (reader.valid() && position[static_cast<size_t>(reader.index)] <=
+                                  position[static_cast<size_t>(n.index)]) {
+          return absl::InternalError("the order reads a value before it is produced");
+        }
+      }
+    }
+  }
+  BlockRep& list = rep_->at(block);
+  list.first = list.last = NodeId{};
+  for (NodeId n : order) rep_->Link(n, block, NodeId{});
+  return absl::OkStatus();
+}
+
 absl::Status Graph::Verify() const {
   const Rep& rep = *rep_;
   std::vector<int32_t> position(rep.nodes.size(), -1);
