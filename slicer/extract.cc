@@ -37,6 +37,8 @@ void Describe(absl::string_view name, DType dtype, const Dims& dims, onnx::Value
 
 }  // namespace
 
+Extractor::Extractor(const Graph& graph, Facts& facts, const Plan& plan)
+    : graph_(&graph), facts_(&facts), plan_(&plan) {}
 Extractor::Extractor(Extractor&&) noexcept = default;
 Extractor::~Extractor() = default;
 

@@ -25,6 +25,8 @@ struct SliceInterface {
 
 class Extractor {
  public:
+  Extractor(Extractor&&) noexcept;
+  ~Extractor();
   // `graph`'s main block is in the plan's order. The graph is exported once. Keeps references.
   static absl::StatusOr<Extractor> Make(const Graph& graph, Facts& facts, const Plan& plan);
 
@@ -38,8 +40,7 @@ class Extractor {
   absl::string_view whole() const { return whole_; }
 
  private:
-  Extractor(const Graph& graph, Facts& facts, const Plan& plan)
-      : graph_(&graph), facts_(&facts), plan_(&plan) {}
+  Extractor(const Graph& graph, Facts& facts, const Plan& plan);
   void FindInterfaces();
 
   const Graph* graph_;
@@ -50,9 +51,6 @@ class Extractor {
   std::unique_ptr<onnx::ModelProto> model_;
   std::unique_ptr<PayloadTable> payloads_;
   std::vector<int> initializer_at_;  // by value index: place in the exported list
- public:
-  Extractor(Extractor&&) noexcept;
-  ~Extractor();
 };
 
 }  // namespace dsperse

@@ -1,0 +1,54 @@
+// A slices directory on disk: written under a temporary name and exchanged at the end, so that a
+// reader never sees half of one.
+#ifndef DSPERSE_SLICER_DIRECTORY_H_
+#define DSPERSE_SLICER_DIRECTORY_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "fold/ir/graph.h"
+#include "fold/ops/facts.h"
+#include "slicer/extract.h"
+#include "slicer/metadata.h"
+#include "slicer/plan.h"
+
+namespace dsperse {
+
+struct WriteOptions {
+  bool lazy = false;   // metadata and model.onnx only: DSperse makes the slices itself
+  bool force = false;  // compiled circuits of changed slices may be lost
+  bool fsync = false;
+  // Further files of the directory: name, content.
+  std::vector<std::pair<std::string, std::string>> files;
+};
+
+struct WrittenDirectory {
+  std::vector<std::string> files;        // relative paths, in the order written
+  int64_t bytes = 0;
+  std::vector<std::string> kept_circuits;  // slices whose compiled circuit was carried over
+  std::vector<std::string> lost_circuits;  // with `force`
+};
+
+// Writes model.onnx, metadata.msgpack, every slice file and `options.files` to `path`.
+//
+// Where `path` exists it must be a slices directory (it holds metadata.msgpack) or empty: anything
+// else is InvalidArgument, and stays as it is. Circuits compiled there (slice_i/jstprove) are carried
+// over for slices whose file has the same bytes; where others would be lost, FailedPrecondition names
+// them unless `force` is given. After an error the directory is the old one and no temporary is left.
+// ResourceExhausted: a model of more than 2 GiB (DSperse reads no external data), or a full disk.
+absl::StatusOr<WrittenDirectory> WriteDirectory(const Extractor& extractor, const Plan& plan,
+                                                const Metadata& metadata, const std::string& path,
+                                                const WriteOptions& options = {});
+
+// Removes the temporary directory being written, if any. For signal handlers that may not return:
+// only unlinks, allocates nothing, follows no links.
+void CleanUpTemporaryDirectory();
+
+}  // namespace dsperse
+
+#endif  // DSPERSE_SLICER_DIRECTORY_H_
