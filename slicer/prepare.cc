@@ -1,0 +1,239 @@
+#include "slicer/prepare.h"
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "circuit_estimate/backend.h"
+#include "fold/ir/status_macros.h"
+#include "fold/ops/interpreter.h"
+#include "fold/ops/op.h"
+#include "nlohmann/json.hpp"
+#include "slicer/constants.h"
+#include "slicer/slices_json.h"
+
+namespace dsperse {
+namespace {
+
+absl::StatusOr<const Backend*> BackendNamed(const std::string& name) {
+  if (const Backend* backend = FindBackend(name)) return backend;
+  std::vector<std::string> known;
+  for (const Backend* b : AllBackends()) known.emplace_back(b->name());
+  return absl::InvalidArgumentError(
+      absl::StrCat("no backend '", name, "'; there are ", absl::StrJoin(known, ", ")));
+}
+
+absl::StatusOr<const Target*> TargetNamed(absl::string_view name) {
+  if (name == "none") return nullptr;
+  if (const Target* target = Target::Find(name)) return target;
+  return absl::InvalidArgumentError(
+      absl::StrCat("no target '", name, "'; there are ", absl::StrJoin(Target::Names(), ", "), ", none"));
+}
+
+absl::StatusOr<std::unique_ptr<RangePricer>> PricerFor(const Backend& backend, Parameters parameters,
+                                                       const Graph& graph, Facts& facts) {
+  DSPERSE_ASSIGN_OR_RETURN(const PricerFactory factory, MakePricerFactory(backend, parameters));
+  return factory(graph, facts);
+}
+
+// Multiply-adds of a slice: what its circuit has at least as many add gates of.
+uint64_t MultiplyAdds(const Prepared& prepared, const Slice& slice) {
+  uint64_t sum = 0;
+  for (int p = slice.begin; p < slice.end; ++p) {
+    const NodeView node = prepared.graph->node(prepared.plan.order[static_cast<size_t>(p)]);
+    const OpDef* op = FindOp(node);
+    if (op == nullptr || op->work == nullptr) continue;
+    const absl::StatusOr<Work> work = op->work(*prepared.graph, node, *prepared.facts);
+    if (!work.ok() || __builtin_add_overflow(sum, work->constant_products, &sum)) continue;
+  }
+  return sum;
+}
+
+void Warn(Prepared* prepared) {
+  const Graph& graph = *prepared->graph;
+  if (const size_t inputs = RequiredInputs(graph).size(); inputs > 1) {
+    prepared->warnings.push_back(
+        absl::StrCat("the model has ", inputs, " inputs; DSperse runs models of one input only"));
+  }
+  if (const size_t outputs = graph.Outputs(graph.main()).size(); outputs > 1) {
+    prepared->warnings.push_back(
+        absl::StrCat("the model has ", outputs, " outputs; DSperse reports the first of the last slice only"));
+  }
+  // ResNet-50's first Conv at 224 has 118 million add gates: more than most machines compile.
+  constexpr uint64_t kHuge = 50'000'000;
+  for (size_t i = 0; i < prepared->plan.slices.size(); ++i) {
+    const Slice& slice = prepared->plan.slices[i];
+    if (slice.over_budget) {
+      prepared->warnings.push_back(absl::StrCat("slice ", i, " costs ", slice.price, " ",
+                                                prepared->plan.unit, ", over the budget: ",
+                                                slice.end - slice.begin == 1 ? "it is a single node" : "it was cut so"));
+    }
+    if (const uint64_t sum = MultiplyAdds(*prepared, slice); sum > kHuge && slice.provable) {
+      prepared->warnings.push_back(absl::StrCat("slice ", i, " has ", sum / 1'000'000,
+                                                " million multiply-adds, each at least one gate: its compilation may "
+                                                "take more memory than there is"));
+    }
+  }
+}
+
+}  // namespace
+
+absl::string_view DefaultTarget(absl::string_view backend) {
+  if (backend == "ezkl_halo2") return "ezkl";
+  if (backend == "r1cs_circom") return "none";
+  return "jstprove";
+}
+
+absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options) {
+  Prepared out;
+  out.backend = options.backend;
+  DSPERSE_ASSIGN_OR_RETURN(const Backend* backend, BackendNamed(options.backend));
+  Parameters parameters(backend->parameters());
+  for (const std::string& p : options.parameters) DSPERSE_RETURN_IF_ERROR(parameters.Set(p));
+  const bool as_dsperse = options.plan.policy == Policy::kDsperse;
+  const std::string target_name = !options.target.empty() ? options.target
+                                  : as_dsperse            ? "none"
+                                                          : std::string(DefaultTarget(options.backend));
+  DSPERSE_ASSIGN_OR_RETURN(const Target* target, TargetNamed(target_name));
+
+  const std::vector<std::string> frozen = graph.FreezeInputs();
+  if (!frozen.empty()) {
+    out.notices.push_back(absl::StrCat(
+        frozen.size(), " inputs that have an initializer are constants now: no prover takes them"));
+  }
+  DSPERSE_ASSIGN_OR_RETURN(const std::vector<std::string> shape_notices,
+                           FixInputShapes(options.shapes, &graph));
+  out.notices.insert(out.notices.end(), shape_notices.begin(), shape_notices.end());
+
+  DSPERSE_ASSIGN_OR_RETURN(const PricerFactory factory, MakePricerFactory(backend, parameters));
+  return factory(graph, facts);
+}
+
+// Multiply-adds of a slice: what its circuit has at least as many add gates of.
+uint64_t MultiplyAdds(const Prepared& prepared, const Slice& slice) {
+  uint64_t sum = 0;
+  for (int p = slice.begin; p < slice.end; ++p) {
+    const NodeView node = prepared.graph->node(prepared.plan.order[static_cast<size_t>(p)]);
+    const OpDef* op = FindOp(node);
+    if (op == nullptr || op->work == nullptr) continue;
+    const absl::StatusOr<Work> work = op->work(*prepared.graph, node, *prepared.facts);
+    if (!work.ok() || __builtin_add_overflow(sum, work->constant_products, &sum)) continue;
+  }
+  return sum;
+}
+
+void Warn(Prepared* prepared) {
+  const Graph& graph = *prepared->graph;
+  if (const size_t inputs = RequiredInputs(graph).size(); inputs > 1) {
+    prepared->warnings.push_back(
+        absl::StrCat("the model has ", inputs, " inputs; DSperse runs models of one input only"));
+  }
+  if (const size_t outputs = graph.Outputs(graph.main()).size(); outputs > 1) {
+    prepared->warnings.push_back(
+        absl::StrCat("the model has ", outputs, " outputs; DSperse reports the first of the last slice only"));
+  }
+  // ResNet-50's first Conv at 224 has 118 million add gates: more than most machines compile.
+  constexpr uint64_t kHuge = 50'000'000;
+  for (size_t i = 0; i < prepared->plan.slices.size(); ++i) {
+    const Slice& slice = prepared->plan.slices[i];
+    if (slice.over_budget) {
+      prepared->warnings.push_back(absl::StrCat("slice ", i, " costs ", slice.price, " ",
+                                                prepared->plan.unit, ", over the budget: ",
+                                                slice.end - slice.begin == 1 ? "it is a single node" : "it was cut so"));
+    }
+    if (const uint64_t sum = MultiplyAdds(*prepared, slice); sum > kHuge && slice.provable) {
+      prepared->warnings.push_back(absl::StrCat("slice ", i, " has ", sum / 1'000'000,
+                                                " million multiply-adds, each at least one gate: its compilation may "
+                                                "take more memory than there is"));
+    }
+  }
+}
+
+}  // namespace
+
+absl::string_view DefaultTarget(absl::string_view backend) {
+  if (backend == "ezkl_halo2") return "ezkl";
+  if (backend == "r1cs_circom") return "none";
+  return "jstprove";
+}
+
+absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options) {
+  Prepared out;
+  out.backend = options.backend;
+  DSPERSE_ASSIGN_OR_RETURN(const Backend* backend, BackendNamed(options.backend));
+  Parameters parameters(backend->parameters());
+  for (const std::string& p : options.parameters) DSPERSE_RETURN_IF_ERROR(parameters.Set(p));
+  const bool as_dsperse = options.plan.policy == Policy::kDsperse;
+  const std::string target_name = !options.target.empty() ? options.target
+                                  : as_dsperse            ? "none"
+                                                          : std::string(DefaultTarget(options.backend));
+  DSPERSE_ASSIGN_OR_RETURN(const Target* target, TargetNamed(target_name));
+
+  const std::vector<std::string> frozen = graph.FreezeInputs();
+  if (!frozen.empty()) {
+    out.notices.push_back(absl::StrCat(
+        frozen.size(), " inputs that have an initializer are constants now: no prover takes them"));
+  }
+  DSPERSE_ASSIGN_OR_RETURN(out.notices, [&]() -> absl::StatusOr<std::vector<std::string>> {
+    DSPERSE_ASSIGN_OR_RETURN(std::vector<std::string> notices, FixInputShapes(options.shapes, &graph));
+    notices.insert(notices.begin(), out.notices.begin(), out.notices.end());
+    return notices;
+  }());
+
+  DSPERSE_ASSIGN_OR_RETURN(const PricerFactory factory, MakePricerFactory(*backend, parameters));
+  if (options.fold) {
+    FoldOptions fold = options.fold_options;
+    if (as_dsperse && fold.passes.empty()) fold.passes = "dsperse";
+    if (options.lower && !as_dsperse) {
+      fold.target = target;
+      fold.pricer = factory;
+    }
+    DSPERSE_ASSIGN_OR_RETURN(out.fold, FoldModel(graph, fold));
+  }
+  {
+    Facts facts(&graph);
+    DSPERSE_RETURN_IF_ERROR(
+        ConstantsToInitializers(graph, facts, options.max_initializer_bytes).status());
+  }
+  out.graph = std::make_unique<Graph>(std::move(graph));
+  out.facts = std::make_unique<Facts>(out.graph.get());
+
+  out.plan_options = options.plan;
+  out.plan_options.target = as_dsperse && options.target.empty() ? Target::Find("jstprove") : target;
+  std::unique_ptr<RangePricer> dsperse;
+  if (as_dsperse) {
+    const Backend* estimate = FindBackend("dsperse_estimate");
+    DSPERSE_ASSIGN_OR_RETURN(
+        dsperse, PricerFor(*estimate, Parameters(estimate->parameters()), *out.graph, *out.facts));
+    out.plan_options.dsperse_estimate = [&](NodeId node) -> std::optional<uint64_t> {
+      dsperse->Begin();
+      const RangePrice price = dsperse->Extend(node);
+      if (!price.provable) return std::nullopt;
+      return price.price;
+    };
+  }
+  const std::unique_ptr<RangePricer> pricer = factory(*out.graph, *out.facts);
+  DSPERSE_ASSIGN_OR_RETURN(out.plan, MakePlan(*out.graph, *out.facts, *pricer, out.plan_options));
+  out.plan_options.dsperse_estimate = nullptr;
+  DSPERSE_RETURN_IF_ERROR(out.graph->SetOrder(out.graph->main(), out.plan.order));
+  Warn(&out);
+  return out;
+}
+
+absl::StatusOr<WrittenDirectory> WriteSlices(const Prepared& prepared, const std::string& path,
+                                             const WriteOptions& options) {
+  DSPERSE_ASSIGN_OR_RETURN(const Extractor extractor,
+                           Extractor::Make(*prepared.graph, *prepared.facts, prepared.plan));
+  const Metadata metadata =
+      MakeMetadata(*prepared.graph, *prepared.facts, prepared.plan, extractor);
+  WriteOptions with_account = options;
+  with_account.files.emplace_back(
+      "slices.json", SlicesJson(*prepared.graph, *prepared.facts, prepared.plan,
+                                prepared.plan_options, extractor)
+                             .dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
+                         "\n");
+  return WriteDirectory(extractor, prepared.plan, metadata, path, with_account);
+}
+
+}  // namespace dsperse
