@@ -281,6 +281,47 @@ absl::StatusOr<Tensor> Tensor::WithDims(Dims dims) const {
   return tensor;
 }
 
+absl::StatusOr<Tensor> Tensor::Rows(int64_t begin, int64_t end) const {
+  if (dims_.empty() || begin < 0 || begin > end || end > dims_[0]) {
+    return absl::InvalidArgumentError(absl::StrCat("no rows ", begin, " to ", end, " in shape ",
+                                                   DimsToString(dims_)));
+  }
+  if (BitWidth(type_) < 8) {
+    return absl::UnimplementedError(absl::StrCat("rows of a ", DTypeName(type_), " tensor"));
+  }
+  Dims dims = dims_;
+  dims[0] = end - begin;
+  DSPERSE_ASSIGN_OR_RETURN(Tensor out, Shell(type_, std::move(dims)));
+  const int64_t row_bytes = dims_[0] == 0 ? 0 : bytes_ / dims_[0];
+  out.kind_ = kind_;
+  switch (kind_) {
+    case Kind::kUniform:
+      out.data_ = data_;
+      return out;
+    case Kind::kSpan:
+      out.source_ = source_;
+      out.offset_ = offset_ + static_cast<uint64_t>(begin * row_bytes);
+      return out;
+    case Kind::kScaled:
+      if (scaling_->base.dims_ == dims_) {
+        auto scaling = std::make_shared<Scaling>(*scaling_);
+        DSPERSE_ASSIGN_OR_RETURN(scaling->base, scaling_->base.Rows(begin, end));
+        if (scaling_->channels * scaling_->inner == count_) {  // the factors go along axis 0
+          scaling->channels = end - begin;
+          scaling->factors.assign(scaling_->factors.begin() + begin, scaling_->factors.begin() + end);
+        }
+        out.scaling_ = std::move(scaling);
+        return out;
+      }
+      [[fallthrough]];
+    default: {
+      std::string bytes(static_cast<size_t>(out.bytes_), '\0');
+      DSPERSE_RETURN_IF_ERROR(Read(begin * row_bytes, absl::MakeSpan(bytes.data(), bytes.size())));
+      return FromBytes(type_, out.dims_, std::move(bytes));
+    }
+  }
+}
+
 absl::StatusOr<bool> SameBits(const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype() || a.dims() != b.dims()) return false;
   if (a.dtype() == DType::kString) return a.strings() == b.strings();

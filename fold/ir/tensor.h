@@ -106,6 +106,10 @@ class Tensor {
   // The same payload with other dims of the same count. InvalidArgument otherwise.
   absl::StatusOr<Tensor> WithDims(Dims dims) const;
 
+  // Rows [begin, end) of axis 0; shares the payload where it can, copies them where it is in memory.
+  // InvalidArgument for a scalar or rows that aren't there, Unimplemented for 4-bit types and strings.
+  absl::StatusOr<Tensor> Rows(int64_t begin, int64_t end) const;
+
   // Elements of an in-memory tensor (`in_memory()`, dtype T); no copy.
   template <typename T>
   absl::Span<const T> data() const {

@@ -1,0 +1,170 @@
+#include "fold/lowering/lower_pools.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "fold/ir/status_macros.h"
+#include "fold/lowering/scratch.h"
+#include "fold/passes/constants.h"
+
+namespace dsperse {
+namespace {
+
+bool AllAre(const std::vector<int64_t>& values, int64_t want) {
+  return std::all_of(values.begin(), values.end(), [&](int64_t v) { return v == want; });
+}
+
+// Is the producer of MaxPool's input monotone, rising, and elementwise?
+bool IsMonotone(const Graph& graph, const NodeView& f) {
+  if (f.Is("Relu") || f.Is("Clip")) return true;
+  if (!f.Is("Max") || f.num_inputs() != 2) return false;
+  const std::optional<Tensor> c = ConstantOf(graph, f.input(1));
+  return c && c->num_elements() == 1;
+}
+
+// Swaps the anchor, a MaxPool, with the activation it reads.
+void SwapPool(Rewriter& r) {
+  Graph& g = r.graph();
+  const NodeId pool = r.anchor().id();
+  const NodeId f = g.Producer(r.anchor().input(0));
+  const ValueId x = g.node(f).input(0);
+  std::vector<ValueId> operands(g.node(f).inputs().begin(), g.node(f).inputs().end());
+  const std::string op(g.node(f).op_type());
+  NewNode pooled;
+  pooled.name = std::string(g.node(pool).name());
+  pooled.op_type = "MaxPool";
+  pooled.inputs = {x};
+  pooled.like = pool;
+  pooled.new_outputs = {absl::StrCat(g.Name(g.node(f).output(0)), "_pooled")};
+  const NodeId first = g.AddNode(std::move(pooled), pool);
+  operands[0] = g.node(first).output(0);
+  NewNode activated;
+  activated.name = std::string(g.node(f).name());
+  activated.op_type = op;
+  activated.inputs = operands;
+  activated.like = f;
+  activated.outputs = {g.node(pool).output(0)};
+  g.AddNode(std::move(activated), pool);
+  g.RemoveNode(pool);
+  g.RemoveNode(f);
+}
+
+}  // namespace
+
+absl::StatusOr<Matched<Rewrite>> LowerAveragePool::Match(const Graph&, const NodeView& node,
+                                                         Facts& facts) const {
+  const std::optional<Dims> in = facts.StaticShape(node.input(0));
+  const std::optional<Dims> out = facts.StaticShape(node.output(0));
+  const DType type = facts.TypeOf(node.input(0));
+  if (!in || !out || in->size() < 3) return NoMatch<Rewrite>("its shapes are not known");
+  if (!IsFloat(type)) return NoMatch<Rewrite>("its element type is no float");
+  const size_t axes = in->size() - 2;
+  const std::vector<int64_t> kernel = node.Ints("kernel_shape");
+  const std::vector<int64_t> strides = node.Ints("strides", std::vector<int64_t>(axes, 1));
+  const std::vector<int64_t> pads = node.Ints("pads", std::vector<int64_t>(2 * axes, 0));
+  if (kernel.size() != axes || strides.size() != axes || pads.size() != 2 * axes) {
+    return NoMatch<Rewrite>("its attributes don't fit its input");
+  }
+  if (node.Int("ceil_mode", 0) != 0) return NoMatch<Rewrite>("ceil_mode is set");
+  if (!AllAre(node.Ints("dilations"), 1)) return NoMatch<Rewrite>("it is dilated");
+  const std::string mode = node.String("auto_pad", "NOTSET");
+  if (mode != "NOTSET" && mode != "VALID") return NoMatch<Rewrite>("its pads are not written out (auto_pad)");
+  const bool padded = mode == "NOTSET" && !AllAre(pads, 0);
+  if (padded && node.Int("count_include_pad", 0) == 0) {
+    return NoMatch<Rewrite>("its pads do not count: windows at the border are divided by another number");
+  }
+  bool tiles = !padded && kernel == strides;
+  for (size_t a = 0; a < axes; ++a) tiles &= (*in)[a + 2] % kernel[a] == 0;
+  if (tiles) {
+    // [N, C, H, W] → [N, C, H/k, k, W/k, k], mean over the window axes.
+    std::vector<int64_t> split = {(*in)[0], (*in)[1]};
+    std::vector<int64_t> window_axes;
+    for (size_t a = 0; a < axes; ++a) {
+      split.push_back((*in)[a + 2] / kernel[a]);
+      window_axes.push_back(static_cast<int64_t>(split.size()));
+      split.push_back(kernel[a]);
+    }
+    return dsperse::Match(Rewrite{"written as Reshape and ReduceMean", [=](Rewriter& r) {
+      const ValueId windows = r.Emit("Reshape", {r.anchor().input(0), r.Ints(split, "windows")}, "windows");
+      auto [inputs, attributes] = r.ReduceMeanParts(windows, window_axes, false);
+      r.Replace("ReduceMean", std::move(inputs), std::move(attributes));
+    }});
+  }
+  const int64_t channels = (*in)[1];
+  int64_t taps = 1;
+  Dims dims = {channels, 1};
+  for (int64_t k : kernel) {
+    dims.push_back(k);
+    if (k < 1 || __builtin_mul_overflow(taps, k, &taps)) return NoMatch<Rewrite>("its window is out of range");
+  }
+  DSPERSE_ASSIGN_OR_RETURN(const Tensor one, RoundTo(type, {}, {1.0 / static_cast<double>(taps)}));
+  DSPERSE_ASSIGN_OR_RETURN(const Tensor weights, Tensor::Uniform(type, dims, one.raw()));
+  return dsperse::Match(Rewrite{"written as a depthwise Conv", [=](Rewriter& r) {
+    r.Replace("Conv", {r.anchor().input(0), r.Constant(weights, "weights")},
+              {{"group", channels},
+               {"kernel_shape", kernel},
+               {"strides", strides},
+               {"dilations", std::vector<int64_t>(axes, 1)},
+               {"pads", padded ? pads : std::vector<int64_t>(2 * axes, 0)}});
+  }});
+}
+
+absl::StatusOr<Matched<Rewrite>> LowerGlobalMaxPool::Match(const Graph&, const NodeView& node,
+                                                           Facts& facts) const {
+  const std::optional<Dims> in = facts.StaticShape(node.input(0));
+  if (!in || in->size() < 3) return NoMatch<Rewrite>("its input shape is not known");
+  const std::vector<int64_t> kernel(in->begin() + 2, in->end());
+  return dsperse::Match(Rewrite{"written as MaxPool", [kernel](Rewriter& r) {
+    const std::vector<int64_t> ones(kernel.size(), 1);
+    Attributes attributes = {{"kernel_shape", kernel},
+                             {"strides", ones},
+                             {"pads", std::vector<int64_t>(2 * kernel.size(), 0)}};
+    if (r.opset() >= 10) attributes.push_back({"dilations", ones});
+    r.Replace("MaxPool", {r.anchor().input(0)}, std::move(attributes));
+  }});
+}
+
+absl::StatusOr<Matched<Rewrite>> LowerGlobalAveragePool::Match(const Graph&, const NodeView& node,
+                                                               Facts& facts) const {
+  const Shape& shape = facts.ShapeOf(node.input(0));
+  if (!shape.has_rank() || shape.rank() < 3) return NoMatch<Rewrite>("the rank of its input is not known");
+  std::vector<int64_t> axes;
+  for (int a = 2; a < shape.rank(); ++a) axes.push_back(a);
+  return dsperse::Match(Rewrite{"written as ReduceMean", [axes](Rewriter& r) {
+    auto [inputs, attributes] = r.ReduceMeanParts(r.anchor().input(0), axes, true);
+    r.Replace("ReduceMean", std::move(inputs), std::move(attributes));
+  }});
+}
+
+absl::StatusOr<bool> LowerPoolOrder::Run(Graph& graph, PassContext& context) const {
+  if (context.target == nullptr || !context.pricer) return false;
+  bool changed = false;
+  for (NodeId id : graph.AllNodes()) {
+    if (!graph.IsLive(id) || !graph.node(id).Is("MaxPool")) continue;
+    const NodeView pool = graph.node(id);
+    const ValueId x = pool.input(0);
+    const NodeId producer = x.valid() ? graph.Producer(x) : NodeId{};
+    if (!producer.valid() || !IsMonotone(graph, graph.node(producer))) continue;
+    if (!graph.HasSingleNodeUse(x)) {
+      context.Missed(pool, "the activation's result has another reader");
+      continue;
+    }
+    if (pool.output(1).valid()) {
+      context.Missed(pool, "its Indices are read");
+      continue;
+    }
+    DSPERSE_ASSIGN_OR_RETURN(
+        const std::optional<PriceChange> change,
+        PriceOfRewrite(graph, id, context.facts(), context.pricer, SwapPool, {producer}));
+    if (!change || change->after >= change->before) continue;
+    context.Applied(pool, absl::StrCat("put before the activation: ", change->before, " → ",
+                                       change->after, " ", change->unit, " (same)"));
+    Rewriter rewriter(graph, id);
+    SwapPool(rewriter);
+    changed = true;
+  }
+  return changed;
+}
+
+}  // namespace dsperse

@@ -1,0 +1,52 @@
+// Pools in forms that a target proves, or proves for less.
+//
+//   lower_average_pool         windows that tile the image: Reshape, ReduceMean; others: a depthwise Conv
+//                              with weights 1/K                                           re-rounded
+//   lower_global_average_pool  ReduceMean over the spatial axes, where the price falls    re-rounded
+//   lower_global_max_pool      MaxPool with the image as its window                       same
+//   lower_pool_order           MaxPool(f(x)) → f(MaxPool(x)) for f a Relu, a Clip or a Max with a
+//                              scalar constant, where the price falls                     same
+//
+// Declines when
+//   - shapes are not known; AveragePool: ceil_mode, dilations, or pads that count_include_pad = 0
+//     leaves out of the mean (a border would be divided by another number);
+//   - lower_pool_order: f's result has another reader or is an output, or Indices are read.
+#ifndef DSPERSE_FOLD_LOWERING_LOWER_POOLS_H_
+#define DSPERSE_FOLD_LOWERING_LOWER_POOLS_H_
+
+#include "fold/lowering/lower_activations.h"
+
+namespace dsperse {
+
+DSPERSE_NODE_LOWERING(LowerAveragePool, "lower_average_pool", "AveragePool", kReRounded,
+                      "AveragePool as Reshape and ReduceMean, or as a depthwise Conv");
+DSPERSE_NODE_LOWERING(LowerGlobalMaxPool, "lower_global_max_pool", "GlobalMaxPool", kSame,
+                      "GlobalMaxPool as MaxPool");
+
+class LowerGlobalAveragePool final : public NodeLowering {
+ public:
+  absl::string_view name() const override { return "lower_global_average_pool"; }
+  absl::string_view summary() const override {
+    return "GlobalAveragePool as ReduceMean, where that costs less";
+  }
+  absl::string_view op_type() const override { return "GlobalAveragePool"; }
+  LoweringClass lowering_class() const override { return LoweringClass::kReRounded; }
+
+ protected:
+  bool price_driven() const override { return true; }
+  absl::StatusOr<Matched<Rewrite>> Match(const Graph& graph, const NodeView& node,
+                                         Facts& facts) const override;
+};
+
+class LowerPoolOrder final : public Pass {
+ public:
+  absl::string_view name() const override { return "lower_pool_order"; }
+  absl::string_view summary() const override {
+    return "MaxPool before the activation instead of after it, where that costs less";
+  }
+  absl::StatusOr<bool> Run(Graph& graph, PassContext& context) const override;
+};
+
+}  // namespace dsperse
+
+#endif  // DSPERSE_FOLD_LOWERING_LOWER_POOLS_H_

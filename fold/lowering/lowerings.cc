@@ -1,0 +1,49 @@
+#include "fold/lowering/lowerings.h"
+
+#include "fold/lowering/lower_activations.h"
+#include "fold/lowering/lower_batchnorm.h"
+#include "fold/lowering/lower_conv.h"
+#include "fold/lowering/lower_gemm.h"
+#include "fold/lowering/lower_pools.h"
+#include "fold/lowering/lower_variadic.h"
+
+namespace dsperse {
+namespace {
+
+template <typename P>
+const Pass* Instance() {
+  static const P pass;
+  return &pass;
+}
+
+}  // namespace
+
+const std::vector<const Pass*>& Lowerings() {
+  static const std::vector<const Pass*>& list = *new std::vector<const Pass*>{
+      // Pools first: they make Convs that the Conv lowerings take on.
+      Instance<LowerPoolOrder>(),
+      Instance<LowerAveragePool>(),
+      Instance<LowerGlobalAveragePool>(),
+      Instance<LowerGlobalMaxPool>(),
+      Instance<LowerBatchNorm>(),
+      Instance<LowerConvAttributes>(),
+      Instance<LowerConv1d>(),
+      Instance<LowerDilatedConv>(),
+      Instance<LowerGroupedConv>(),
+      Instance<LowerGemmFactors>(),
+      Instance<LowerGemmBias>(),
+      Instance<LowerGelu>(),
+      Instance<LowerHardSigmoid>(),
+      Instance<LowerPRelu>(),
+      Instance<LowerAbs>(),
+      Instance<LowerRelu>(),
+      Instance<LowerPow>(),
+      Instance<LowerDiv>(),
+      Instance<LowerMax>(),
+      Instance<LowerMin>(),
+      Instance<LowerSum>(),
+  };
+  return list;
+}
+
+}  // namespace dsperse

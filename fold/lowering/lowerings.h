@@ -1,0 +1,16 @@
+// The lowerings in the order in which they run.
+#ifndef DSPERSE_FOLD_LOWERING_LOWERINGS_H_
+#define DSPERSE_FOLD_LOWERING_LOWERINGS_H_
+
+#include <vector>
+
+#include "fold/pass.h"
+
+namespace dsperse {
+
+// All of them; each looks at the context's target and does nothing without one. They live forever.
+const std::vector<const Pass*>& Lowerings();
+
+}  // namespace dsperse
+
+#endif  // DSPERSE_FOLD_LOWERING_LOWERINGS_H_

@@ -1,0 +1,51 @@
+#include "fold/lowering/node_lowering.h"
+
+#include "absl/strings/str_cat.h"
+#include "fold/ir/status_macros.h"
+#include "fold/lowering/scratch.h"
+
+namespace dsperse {
+
+absl::string_view LoweringClassName(LoweringClass c) {
+  switch (c) {
+    case LoweringClass::kSame: return "same";
+    case LoweringClass::kSameSum: return "same sum";
+    case LoweringClass::kReRounded: return "re-rounded";
+  }
+  return "";
+}
+
+absl::StatusOr<bool> NodeLowering::Run(Graph& graph, PassContext& context) const {
+  if (context.target == nullptr) return false;
+  bool changed = false;
+  for (NodeId id : graph.AllNodes()) {
+    if (!graph.IsLive(id) || !graph.node(id).Is(op_type())) continue;
+    const NodeView node = graph.node(id);
+    Facts& facts = context.facts();
+    const bool needed = !context.target->Proves(graph, node, facts);
+    if (!needed && !(price_driven() && context.pricer)) continue;
+    DSPERSE_ASSIGN_OR_RETURN(Matched<Rewrite> match, Match(graph, node, facts));
+    if (!match) {
+      if (!match.why_not.empty()) context.Missed(node, match.why_not);
+      continue;
+    }
+    if (context.options().exact && lowering_class() == LoweringClass::kReRounded) {
+      context.Missed(node, "it would be rounded otherwise, which --exact forbids");
+      continue;
+    }
+    std::string saved;
+    if (!needed) {
+      DSPERSE_ASSIGN_OR_RETURN(const std::optional<PriceChange> change,
+                               PriceOfRewrite(graph, id, facts, context.pricer, match->run));
+      if (!change || change->after >= change->before) continue;
+      saved = absl::StrCat(": ", change->before, " → ", change->after, " ", change->unit);
+    }
+    context.Applied(node, absl::StrCat(match->applied, saved, " (", LoweringClassName(lowering_class()), ")"));
+    Rewriter rewriter(graph, id);
+    match->run(rewriter);
+    changed = true;
+  }
+  return changed;
+}
+
+}  // namespace dsperse
