@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
+#include "fold/lowering/lowerings.h"
 #include "fold/registry.h"
 
 namespace dsperse {
@@ -14,6 +15,26 @@ namespace {
 std::string QualifiedType(const NodeView& node) {
   if (node.domain().empty()) return std::string(node.op_type());
   return absl::StrCat(node.domain(), ".", node.op_type());
+}
+
+// Adds the statistics of a later run.
+void Merge(const PipelineResult& later, PipelineResult& result) {
+  result.changed |= later.changed;
+  result.rounds += later.rounds;
+  for (const PassStats& stats : later.passes) {
+    const auto same = std::find_if(result.passes.begin(), result.passes.end(),
+                                   [&](const PassStats& s) { return s.pass == stats.pass; });
+    if (same == result.passes.end()) {
+      result.passes.push_back(stats);
+      continue;
+    }
+    same->runs += stats.runs;
+    same->changes += stats.changes;
+    same->nodes += stats.nodes;
+    same->initializers += stats.initializers;
+    same->bytes += stats.bytes;
+    same->seconds += stats.seconds;
+  }
 }
 
 }  // namespace
@@ -55,6 +76,15 @@ absl::StatusOr<FoldReport> FoldModel(Graph& graph, const FoldOptions& options) {
   pipeline.verify_each = options.verify_each;
   DSPERSE_ASSIGN_OR_RETURN(PipelineResult result,
                            RunPipeline(list.passes, graph, context, pipeline));
+  if (options.lower && options.target != nullptr) {
+    // What a lowering makes is folded again, so both run to one fixed point. Only now: a
+    // BatchNormalization that folding absorbs must not have become Mul and Add before.
+    std::vector<const Pass*> passes = list.passes;
+    passes.insert(passes.end(), Lowerings().begin(), Lowerings().end());
+    DSPERSE_ASSIGN_OR_RETURN(const PipelineResult lowered,
+                             RunPipeline(passes, graph, context, pipeline));
+    Merge(lowered, result);
+  }
   report.changed = result.changed || !report.frozen_inputs.empty();
   report.rounds = result.rounds;
   report.passes = std::move(result.passes);

@@ -28,6 +28,7 @@ struct FoldOptions {
   PassOptions pass_options;
   const Target* target = nullptr;  // no pass makes an operator that it refuses
   PricerFactory pricer;            // for price-driven rewrites; empty: none run
+  bool lower = false;  // then also rewrite into operators that `target` proves (lowering/lowerings.h)
 };
 
 // What a model holds. Nodes count those of bodies too.

@@ -106,81 +106,6 @@ absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options) {
                            FixInputShapes(options.shapes, &graph));
   out.notices.insert(out.notices.end(), shape_notices.begin(), shape_notices.end());
 
-  DSPERSE_ASSIGN_OR_RETURN(const PricerFactory factory, MakePricerFactory(backend, parameters));
-  return factory(graph, facts);
-}
-
-// Multiply-adds of a slice: what its circuit has at least as many add gates of.
-uint64_t MultiplyAdds(const Prepared& prepared, const Slice& slice) {
-  uint64_t sum = 0;
-  for (int p = slice.begin; p < slice.end; ++p) {
-    const NodeView node = prepared.graph->node(prepared.plan.order[static_cast<size_t>(p)]);
-    const OpDef* op = FindOp(node);
-    if (op == nullptr || op->work == nullptr) continue;
-    const absl::StatusOr<Work> work = op->work(*prepared.graph, node, *prepared.facts);
-    if (!work.ok() || __builtin_add_overflow(sum, work->constant_products, &sum)) continue;
-  }
-  return sum;
-}
-
-void Warn(Prepared* prepared) {
-  const Graph& graph = *prepared->graph;
-  if (const size_t inputs = RequiredInputs(graph).size(); inputs > 1) {
-    prepared->warnings.push_back(
-        absl::StrCat("the model has ", inputs, " inputs; DSperse runs models of one input only"));
-  }
-  if (const size_t outputs = graph.Outputs(graph.main()).size(); outputs > 1) {
-    prepared->warnings.push_back(
-        absl::StrCat("the model has ", outputs, " outputs; DSperse reports the first of the last slice only"));
-  }
-  // ResNet-50's first Conv at 224 has 118 million add gates: more than most machines compile.
-  constexpr uint64_t kHuge = 50'000'000;
-  for (size_t i = 0; i < prepared->plan.slices.size(); ++i) {
-    const Slice& slice = prepared->plan.slices[i];
-    if (slice.over_budget) {
-      prepared->warnings.push_back(absl::StrCat("slice ", i, " costs ", slice.price, " ",
-                                                prepared->plan.unit, ", over the budget: ",
-                                                slice.end - slice.begin == 1 ? "it is a single node" : "it was cut so"));
-    }
-    if (const uint64_t sum = MultiplyAdds(*prepared, slice); sum > kHuge && slice.provable) {
-      prepared->warnings.push_back(absl::StrCat("slice ", i, " has ", sum / 1'000'000,
-                                                " million multiply-adds, each at least one gate: its compilation may "
-                                                "take more memory than there is"));
-    }
-  }
-}
-
-}  // namespace
-
-absl::string_view DefaultTarget(absl::string_view backend) {
-  if (backend == "ezkl_halo2") return "ezkl";
-  if (backend == "r1cs_circom") return "none";
-  return "jstprove";
-}
-
-absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options) {
-  Prepared out;
-  out.backend = options.backend;
-  DSPERSE_ASSIGN_OR_RETURN(const Backend* backend, BackendNamed(options.backend));
-  Parameters parameters(backend->parameters());
-  for (const std::string& p : options.parameters) DSPERSE_RETURN_IF_ERROR(parameters.Set(p));
-  const bool as_dsperse = options.plan.policy == Policy::kDsperse;
-  const std::string target_name = !options.target.empty() ? options.target
-                                  : as_dsperse            ? "none"
-                                                          : std::string(DefaultTarget(options.backend));
-  DSPERSE_ASSIGN_OR_RETURN(const Target* target, TargetNamed(target_name));
-
-  const std::vector<std::string> frozen = graph.FreezeInputs();
-  if (!frozen.empty()) {
-    out.notices.push_back(absl::StrCat(
-        frozen.size(), " inputs that have an initializer are constants now: no prover takes them"));
-  }
-  DSPERSE_ASSIGN_OR_RETURN(out.notices, [&]() -> absl::StatusOr<std::vector<std::string>> {
-    DSPERSE_ASSIGN_OR_RETURN(std::vector<std::string> notices, FixInputShapes(options.shapes, &graph));
-    notices.insert(notices.begin(), out.notices.begin(), out.notices.end());
-    return notices;
-  }());
-
   DSPERSE_ASSIGN_OR_RETURN(const PricerFactory factory, MakePricerFactory(*backend, parameters));
   if (options.fold) {
     FoldOptions fold = options.fold_options;
@@ -188,6 +113,7 @@ absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options) {
     if (options.lower && !as_dsperse) {
       fold.target = target;
       fold.pricer = factory;
+      fold.lower = target != nullptr;
     }
     DSPERSE_ASSIGN_OR_RETURN(out.fold, FoldModel(graph, fold));
   }

@@ -1,0 +1,242 @@
+#include "fold/lowering/lowerings.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fold/fold_model.h"
+#include "fold/ops/target.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/parse.h"
+#include "tests/support/run_pass.h"
+
+namespace dsperse {
+namespace {
+
+using ::dsperse::testing::ConstantInput;
+using ::dsperse::testing::FindOpNode;
+using ::dsperse::testing::Ops;
+using ::dsperse::testing::ParseGraph;
+using ::dsperse::testing::RunFold;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// Every node costs its operator's elements; GlobalAveragePool is dear.
+class ElementPricer : public RangePricer {
+ public:
+  ElementPricer(const Graph* graph, Facts* facts) : graph_(graph), facts_(facts) {}
+  void Begin() override { price_ = {}; }
+  RangePrice Extend(NodeId node) override {
+    const NodeView view = graph_->node(node);
+    const int64_t n = facts_->ShapeOf(view.output(0)).NumElements().value_or(0);
+    price_.price += static_cast<uint64_t>(view.Is("GlobalAveragePool") ? 10 * n : n);
+    return price_;
+  }
+  SlicePrices slice_prices() const override { return {}; }
+  absl::string_view unit() const override { return "elements"; }
+
+ private:
+  const Graph* graph_;
+  Facts* facts_;
+  RangePrice price_;
+};
+
+FoldOptions Lowering(bool exact = false) {
+  FoldOptions options;
+  options.passes = "none";
+  options.target = Target::Find("jstprove");
+  options.lower = true;
+  options.pass_options.exact = exact;
+  options.pricer = [](const Graph& graph, Facts& facts) {
+    return std::make_unique<ElementPricer>(&graph, &facts);
+  };
+  return options;
+}
+
+// Every node but data movement is proven by the target.
+void ExpectProven(const Graph& graph) {
+  Facts facts(&graph);
+  const Target* target = Target::Find("jstprove");
+  for (NodeId n : graph.AllNodes()) {
+    EXPECT_EQ(target->WhyNot(graph, graph.node(n), facts), "") << graph.node(n).op_type();
+  }
+}
+
+std::vector<std::string> Misses(const FoldReport& report) {
+  std::vector<std::string> out;
+  for (const Remark& r : report.remarks) {
+    if (r.kind == Remark::Kind::kMissed) out.push_back(r.text);
+  }
+  return out;
+}
+
+struct Case {
+  const char* name;
+  const char* text;
+  const char* ops;
+};
+
+class LoweringCases : public ::testing::TestWithParam<Case> {};
+
+TEST_P(LoweringCases, BecomesProvableAndKeepsItsMeaning) {
+  Graph graph = ParseGraph(GetParam().text);
+  RunFold(graph, Lowering());
+  EXPECT_EQ(Ops(graph), GetParam().ops);
+  ExpectProven(graph);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, LoweringCases,
+    ::testing::Values(
+        Case{"Relu", "g (float[2,3] x) => (float[2,3] y) { y = Relu(x) }", "Max"},
+        Case{"Abs", "g (float[2,3] x) => (float[2,3] y) { y = Abs(x) }", "Neg Max"},
+        Case{"PRelu",
+             "g (float[2,3] x) => (float[2,3] y) <float[3] s = {0.1, 0.2, 0.3}> { y = PRelu(x, s) }",
+             "Max Min Mul Add"},
+        Case{"HardSigmoid", "g (float[4] x) => (float[4] y) { y = HardSigmoid <alpha = 0.3> (x) }",
+             "Mul Add Clip"},
+        Case{"Gelu", "<ir_version: 9, opset_import: [\"\" : 20]> g (float[4] x) => (float[4] y) { y = Gelu(x) }",
+             "Mul Erf Add Mul Mul"},
+        Case{"GeluTanh",
+             "<ir_version: 9, opset_import: [\"\" : 20]> g (float[4] x) => (float[4] y) { y = Gelu <approximate = \"tanh\"> (x) }",
+             "Mul Mul Mul Add Mul Tanh Add Mul Mul"},
+        Case{"DivSmall", "g (float[2] x) => (float[2] y) <float c = {0.25}> { y = Div(x, c) }", "Mul"},
+        Case{"MaxOfThree", "g (float[2] a, float[2] b, float[2] c) => (float[2] y) { y = Max(a, b, c) }",
+             "Max Max"},
+        Case{"Sum", "g (float[2] a, float[2] b) => (float[2] y) { y = Sum(a, b) }", "Add"},
+        Case{"BatchNorm",
+             "g (float[1,2,2,2] x) => (float[1,2,2,2] y) <float[2] s = {1, 2}, float[2] b = {0.5, -1}, "
+             "float[2] m = {0.25, 0.5}, float[2] v = {1, 4}> { y = BatchNormalization(x, s, b, m, v) }",
+             "Mul Add"},
+        Case{"ConvAttributes",
+             "g (float[1,1,3,3] x) => (float[1,1,2,2] y) <float[1,1,2,2] w = {1, 2, 3, 4}> { y = Conv(x, w) }",
+             "Conv"},
+        Case{"ConvSameUpper",
+             "g (float[1,1,3,3] x) => (float[1,1,2,2] y) <float[1,1,2,2] w = {1, 2, 3, 4}> "
+             "{ y = Conv <auto_pad = \"SAME_UPPER\", strides = [2, 2]> (x, w) }",
+             "Conv"},
+        Case{"Conv1d",
+             "g (float[1,1,5] x) => (float[1,1,5] y) <float[1,1,3] w = {1, 2, 3}, float[1] b = {0.5}> "
+             "{ y = Conv <pads = [1, 1]> (x, w, b) }",
+             "Unsqueeze Conv Squeeze"},
+        Case{"DilatedConv",
+             "g (float[1,1,5,5] x) => (float[1,1,3,3] y) <float[1,1,2,2] w = {1, 2, 3, 4}> "
+             "{ y = Conv <dilations = [2, 2]> (x, w) }",
+             "Conv"},
+        Case{"DepthwiseConv",
+             "g (float[1,3,2,2] x) => (float[1,3,2,2] y) <float[3,1,1,1] w = {1, 2, 3}, float[3] b = {4, 5, 6}> "
+             "{ y = Conv <group = 3> (x, w, b) }",
+             "Split Conv Conv Conv Concat"},
+        Case{"GemmWithoutC",
+             "g (float[2,2] x) => (float[2,3] y) <float[2,3] w = {1, 2, 3, 4, 5, 6}> { y = Gemm(x, w) }",
+             "Gemm"},
+        Case{"GemmFactors",
+             "g (float[2,2] x) => (float[2,3] y) <float[2,3] w = {1, 2, 3, 4, 5, 6}, float[3] c = {1, 2, 3}> "
+             "{ y = Gemm <alpha = 0.5, beta = 2.0> (x, w, c) }",
+             "Gemm"},
+        Case{"AveragePoolTiles",
+             "g (float[1,2,4,4] x) => (float[1,2,2,2] y) { y = AveragePool <kernel_shape = [2, 2], strides = [2, 2]> (x) }",
+             "Reshape ReduceMean"},
+        Case{"AveragePoolOverlaps",
+             "g (float[1,2,3,3] x) => (float[1,2,2,2] y) { y = AveragePool <kernel_shape = [2, 2]> (x) }",
+             "Split Conv Conv Concat"},
+        Case{"GlobalMaxPool", "g (float[1,2,3,3] x) => (float[1,2,1,1] y) { y = GlobalMaxPool(x) }", "MaxPool"},
+        Case{"GlobalAveragePool", "g (float[1,2,3,3] x) => (float[1,2,1,1] y) { y = GlobalAveragePool(x) }",
+             "ReduceMean"},
+        Case{"PoolBeforeRelu",
+             "g (float[1,1,4,4] x) => (float[1,1,2,2] y) { a = Relu(x)  y = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (a) }",
+             "MaxPool Max"}),
+    [](const ::testing::TestParamInfo<Case>& param) { return std::string(param.param.name); });
+
+TEST(LoweringsTest, NothingHappensWithoutATarget) {
+  Graph graph = ParseGraph("g (float[2] x) => (float[2] y) { y = Relu(x) }");
+  FoldOptions options = Lowering();
+  options.target = nullptr;
+  EXPECT_FALSE(RunFold(graph, options).changed);
+}
+
+TEST(LoweringsTest, EzklKeepsItsRelu) {
+  Graph graph = ParseGraph("g (float[2] x) => (float[2] y) { y = Relu(x) }");
+  FoldOptions options = Lowering();
+  options.target = Target::Find("ezkl");
+  EXPECT_FALSE(RunFold(graph, options).changed);
+}
+
+TEST(LoweringsTest, ReluDeclinesWhereMaxDoesNotBroadcast) {
+  Graph graph = ParseGraph(
+      "<ir_version: 3, opset_import: [\"\" : 7]> g (float[2] x) => (float[2] y) { y = Relu(x) }");
+  const FoldReport report = RunFold(graph, Lowering());
+  EXPECT_FALSE(report.changed);
+  EXPECT_THAT(Misses(report), Contains(HasSubstr("Max broadcasts from opset 8 on")));
+}
+
+TEST(LoweringsTest, ExactForbidsRounding) {
+  Graph graph = ParseGraph("g (float[4] x) => (float[4] y) { a = Relu(x)  y = HardSigmoid(a) }");
+  const FoldReport report = RunFold(graph, Lowering(/*exact=*/true));
+  EXPECT_EQ(Ops(graph), "Max HardSigmoid");
+  EXPECT_THAT(Misses(report), Contains(HasSubstr("--exact")));
+}
+
+TEST(LoweringsTest, PaddedAveragePoolThatDoesNotCountItsPadsDeclines) {
+  Graph graph = ParseGraph(
+      "g (float[1,1,3,3] x) => (float[1,1,4,4] y) { y = AveragePool <kernel_shape = [2, 2], pads = [1, 1, 1, 1]> (x) }");
+  const FoldReport report = RunFold(graph, Lowering());
+  EXPECT_FALSE(report.changed);
+  EXPECT_THAT(Misses(report), Contains(HasSubstr("pads do not count")));
+}
+
+TEST(LoweringsTest, PoolOrderDeclinesWhereTheActivationIsShared) {
+  Graph graph = ParseGraph(
+      "g (float[1,1,4,4] x) => (float[1,1,2,2] y, float[1,1,4,4] z) "
+      "{ a = Sigmoid(x)  r = Clip(a)  y = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (r)  z = Neg(r) }");
+  EXPECT_THAT(Misses(RunFold(graph, Lowering())), Contains("the activation's result has another reader"));
+  EXPECT_EQ(Ops(graph), "Sigmoid Clip MaxPool Neg");
+}
+
+TEST(LoweringsTest, GroupedConvDeclinesWithAComputedKernel) {
+  Graph graph = ParseGraph(
+      "g (float[1,2,2,2] x, float[2,1,1,1] w) => (float[1,2,2,2] y) "
+      "{ y = Conv <group = 2, kernel_shape = [1, 1], strides = [1, 1], dilations = [1, 1]> (x, w) }");
+  EXPECT_THAT(Misses(RunFold(graph, Lowering())), Contains(HasSubstr("its kernel: 'w'")));
+}
+
+TEST(LoweringsTest, DilatedKernelIsSpreadWithZeros) {
+  Graph graph = ParseGraph(
+      "g (float[1,1,5,5] x) => (float[1,1,3,3] y) <float[1,1,2,2] w = {1, 2, 3, 4}> "
+      "{ y = Conv <dilations = [2, 2]> (x, w) }");
+  RunFold(graph, Lowering());
+  EXPECT_THAT(ConstantInput(graph, FindOpNode(graph, "Conv"), 1), ElementsAre(1, 0, 2, 0, 0, 0, 3, 0, 4));
+}
+
+TEST(LoweringsTest, GroupsGetTheirOwnWeights) {
+  Graph graph = ParseGraph(
+      "g (float[1,4,1,1] x) => (float[1,2,1,1] y) <float[2,2,1,1] w = {1, 2, 3, 4}, float[2] b = {5, 6}> "
+      "{ y = Conv <group = 2> (x, w, b) }");
+  RunFold(graph, Lowering());
+  const NodeId second = FindOpNode(graph, "Conv", 1);
+  EXPECT_THAT(ConstantInput(graph, second, 1), ElementsAre(3, 4));
+  EXPECT_THAT(ConstantInput(graph, second, 2), ElementsAre(6));
+}
+
+TEST(LoweringsTest, FoldingAfterwardsUndoesNothing) {
+  const char* text = R"(
+    g (float[1,2,4,4] x) => (float[1,2,2,2] y)
+    <float[2,2,3,3] w = {1,0,1,0,1,0,1,0,1,2,0,1,0,1,0,1,0,1,1,0,1,0,1,0,1,0,1,1,0,3,0,1,0,1,0,1},
+     float[2] s = {1, 2}, float[2] b = {0.5, -1}, float[2] m = {0.25, 0.5}, float[2] v = {1, 4}> {
+      a = Conv <pads = [1, 1, 1, 1]> (x, w)
+      n = BatchNormalization(a, s, b, m, v)
+      r = Relu(n)
+      y = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (r)
+    })";
+  Graph graph = ParseGraph(text);
+  FoldOptions options = Lowering();
+  options.passes = "";
+  RunFold(graph, options);  // asserts that a second run changes nothing
+  EXPECT_EQ(Ops(graph), "Conv MaxPool Max");
+  ExpectProven(graph);
+}
+
+}  // namespace
+}  // namespace dsperse

@@ -1,0 +1,187 @@
+// The whole chain on small models: written directories are read back, checked and run.
+#include "slicer/prepare.h"
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "fold/ops/compare.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "slicer/verify_slices.h"
+#include "tests/support/parse.h"
+#include "tests/support/run_pass.h"
+#include "tests/support/temp_dir.h"
+
+namespace dsperse {
+namespace {
+
+namespace fs = std::filesystem;
+using ::dsperse::testing::ParseGraph;
+using ::dsperse::testing::SeededInputs;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr char kNet[] = R"(
+g (float[1,2,4,4] x) => (float[1,3] y)
+<float[2,2,3,3] w = {1,0,1,0,1,0,1,0,1,2,0,1,0,1,0,1,0,1,1,0,1,0,1,0,1,0,1,1,0,3,0,1,0,1,0,1},
+ float[2] s = {1, 2}, float[2] b = {0.5, -1}, float[2] m = {0.25, 0.5}, float[2] v = {1, 4},
+ float[8,3] fc = {1,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7,8,9,1,2,3,4,5,6}> {
+  a = Conv <pads = [1, 1, 1, 1]> (x, w)
+  n = BatchNormalization(a, s, b, m, v)
+  r = Relu(n)
+  p = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (r)
+  t = Add(p, p)
+  f = Flatten(t)
+  y = MatMul(f, fc)
+})";
+
+std::string Bytes(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+class PrepareTest : public ::testing::Test {
+ protected:
+  std::string Path(absl::string_view name) { return (fs::path(dir_.path()) / std::string(name)).string(); }
+  testing::TempDir dir_;
+};
+
+TEST_F(PrepareTest, EveryPolicyGivesADirectoryThatComputesTheModel) {
+  const Graph original = ParseGraph(kNet);
+  const std::vector<Tensor> inputs = SeededInputs(original, 3);
+  const std::vector<Tensor> want = *RunGraph(original, inputs);
+  for (Policy policy : {Policy::kBudget, Policy::kDsperse, Policy::kLayer, Policy::kPoints, Policy::kWhole}) {
+    SCOPED_TRACE(std::string(PolicyName(policy)));
+    PrepareOptions options;
+    options.plan.policy = policy;
+    if (policy == Policy::kPoints) options.plan.cuts = {"t"};
+    absl::StatusOr<Prepared> prepared = Prepare(*original.Clone(), options);
+    ASSERT_TRUE(prepared.ok()) << prepared.status();
+    const std::string path = Path(PolicyName(policy));
+    const auto written = WriteSlices(*prepared, path);
+    ASSERT_TRUE(written.ok()) << written.status();
+    const absl::StatusOr<LoadedSlices> slices = LoadSlices(path);
+    ASSERT_TRUE(slices.ok()) << slices.status();
+    const auto wrong = CheckSlices(*slices);
+    ASSERT_TRUE(wrong.ok()) << wrong.status();
+    EXPECT_THAT(*wrong, IsEmpty());
+    const auto chained = RunSlices(*slices, inputs);
+    ASSERT_TRUE(chained.ok()) << chained.status();
+    const auto whole = RunGraph(slices->whole.graph, inputs);
+    ASSERT_TRUE(whole.ok()) << whole.status();
+    EXPECT_TRUE(*SameBits((*chained)[0], (*whole)[0]));
+    const Difference d = *CompareTensors(want[0], (*whole)[0], 1e-5);
+    EXPECT_TRUE(d.agree) << d.reason;
+  }
+}
+
+TEST_F(PrepareTest, TwoRunsWriteTheSameBytes) {
+  for (const char* name : {"a", "b"}) {
+    const auto prepared = Prepare(ParseGraph(kNet));
+    ASSERT_TRUE(prepared.ok()) << prepared.status();
+    ASSERT_TRUE(WriteSlices(*prepared, Path(name)).ok());
+  }
+  int files = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(Path("a"))) {
+    if (!entry.is_regular_file()) continue;
+    ++files;
+    const fs::path other = fs::path(Path("b")) / fs::relative(entry.path(), Path("a"));
+    EXPECT_EQ(Bytes(entry.path()), Bytes(other)) << other;
+  }
+  EXPECT_GE(files, 4);
+}
+
+TEST_F(PrepareTest, EveryArithmeticSliceIsProvableAfterLowering) {
+  const auto prepared = Prepare(ParseGraph(kNet));
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  for (const Slice& slice : prepared->plan.slices) EXPECT_EQ(slice.reason, "");
+}
+
+TEST_F(PrepareTest, OtherFoldersAreNeverReplaced) {
+  fs::create_directory(Path("mine"));
+  std::ofstream(Path("mine") + "/letter.txt") << "dear";
+  const auto prepared = Prepare(ParseGraph(kNet));
+  const auto written = WriteSlices(*prepared, Path("mine"));
+  EXPECT_EQ(written.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Bytes(Path("mine") + "/letter.txt"), "dear");
+  EXPECT_EQ(std::distance(fs::directory_iterator(dir_.path()), fs::directory_iterator()), 1);
+}
+
+TEST_F(PrepareTest, CircuitsAreCarriedOverOrNeedForce) {
+  const std::string path = Path("slices");
+  auto prepared = Prepare(ParseGraph(kNet));
+  ASSERT_TRUE(WriteSlices(*prepared, path).ok());
+  fs::create_directories(path + "/slice_0/jstprove/circuit.bundle");
+  std::ofstream(path + "/slice_0/jstprove/circuit.bundle/circuit.bin") << "gates";
+  auto again = WriteSlices(*prepared, path);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_THAT(again->kept_circuits, ::testing::ElementsAre("slice_0"));
+  EXPECT_EQ(Bytes(path + "/slice_0/jstprove/circuit.bundle/circuit.bin"), "gates");
+
+  PrepareOptions other;
+  other.plan.policy = Policy::kWhole;
+  other.fold_options.passes = "none";
+  const auto changed = Prepare(ParseGraph(kNet), other);
+  ASSERT_TRUE(changed.ok()) << changed.status();
+  const auto refused = WriteSlices(*changed, path);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("slice_0"));
+  EXPECT_EQ(Bytes(path + "/slice_0/jstprove/circuit.bundle/circuit.bin"), "gates");
+  WriteOptions force;
+  force.force = true;
+  EXPECT_TRUE(WriteSlices(*changed, path, force).ok());
+}
+
+TEST_F(PrepareTest, AWrongWeightInASliceIsFound) {
+  PrepareOptions options;
+  options.plan.policy = Policy::kLayer;
+  const auto prepared = Prepare(ParseGraph(kNet), options);
+  ASSERT_TRUE(WriteSlices(*prepared, Path("s")).ok());
+  const std::string file = Path("s") + "/slice_0/payload/slice_0.onnx";
+  std::string bytes = Bytes(file);
+  const std::string one("\0\0\x80\x3f", 4);  // 1.0f
+  const size_t at = bytes.find(one);
+  ASSERT_NE(at, std::string::npos);
+  bytes[at + 2] = '\x40';  // 0.75f … whatever it is, it is not 1
+  std::ofstream(file, std::ios::binary) << bytes;
+  const auto wrong = CheckSlices(*LoadSlices(Path("s")));
+  ASSERT_TRUE(wrong.ok()) << wrong.status();
+  EXPECT_THAT(*wrong, ::testing::Contains(HasSubstr("is not that of model.onnx")));
+}
+
+TEST_F(PrepareTest, PathsThatLeaveTheDirectoryAreRefused) {
+  const auto prepared = Prepare(ParseGraph(kNet));
+  ASSERT_TRUE(WriteSlices(*prepared, Path("s")).ok());
+  Metadata metadata = *DecodeMetadata(Bytes(Path("s") + "/metadata.msgpack"));
+  for (const char* bad : {"../s/slice_0/payload/slice_0.onnx", "/etc/passwd"}) {
+    metadata.slices[0].relative_path = bad;
+    std::ofstream(Path("s") + "/metadata.msgpack", std::ios::binary) << EncodeMetadata(metadata);
+    EXPECT_EQ(LoadSlices(Path("s")).status().code(), absl::StatusCode::kInvalidArgument) << bad;
+  }
+  fs::create_symlink(Path("s") + "/slice_0", Path("s") + "/link");
+  metadata.slices[0].relative_path = "link/payload/slice_0.onnx";
+  std::ofstream(Path("s") + "/metadata.msgpack", std::ios::binary) << EncodeMetadata(metadata);
+  EXPECT_THAT(std::string(LoadSlices(Path("s")).status().message()), HasSubstr("symbolic link"));
+}
+
+TEST_F(PrepareTest, UnknownBackendAndTargetAreNamed) {
+  PrepareOptions options;
+  options.backend = "abacus";
+  EXPECT_THAT(std::string(Prepare(ParseGraph(kNet), options).status().message()), HasSubstr("jstprove_expander"));
+  options = {};
+  options.target = "abacus";
+  EXPECT_THAT(std::string(Prepare(ParseGraph(kNet), options).status().message()), HasSubstr("ezkl"));
+}
+
+TEST_F(PrepareTest, AnOpenBatchIsSetToOneWithANotice) {
+  const auto prepared = Prepare(ParseGraph("g (float[N,4] x) => (float[N,4] y) { y = Sigmoid(x) }"));
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  EXPECT_THAT(prepared->notices, ::testing::Contains(HasSubstr("N is taken as 1")));
+}
+
+}  // namespace
+}  // namespace dsperse
