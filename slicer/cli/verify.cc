@@ -1,9 +1,10 @@
-// dsperse-slice verify A.onnx B
+// dsperse-slice verify A.onnx B: B is a model, or a slices directory.
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <ostream>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -23,6 +24,7 @@
 #include "slicer/cli/model_in_out.h"
 #include "slicer/cli/read_inputs.h"
 #include "slicer/cli/text_table.h"
+#include "slicer/verify_slices.h"
 
 namespace dsperse {
 namespace {
@@ -82,9 +84,45 @@ absl::StatusOr<std::vector<std::vector<Tensor>>> MakeSamples(const VerifyFlags& 
   return samples;
 }
 
+// Chains the slices: bit for bit what the directory's own model.onnx gives, and by tolerance what A gives.
+absl::Status RunAgainstSlices(const VerifyFlags& flags, Graph& a, CliContext& context,
+                              Verification* verification) {
+  LoadOptions load;
+  load.max_memory = flags.a.max_memory;
+  DSPERSE_ASSIGN_OR_RETURN(const LoadedSlices slices, LoadSlices(flags.b, load));
+  DSPERSE_ASSIGN_OR_RETURN(verification->interface, CheckSlices(slices));
+  DSPERSE_ASSIGN_OR_RETURN(const std::vector<std::vector<Tensor>> samples,
+                           MakeSamples(flags, &a, context));
+  verification->samples = samples.size();
+  for (std::string& line : CompareInterfaces(a, slices.whole.graph)) {
+    verification->interface.push_back(std::move(line));
+  }
+  if (!verification->interface.empty()) return absl::OkStatus();
+  const RunFn chain = [&](absl::Span<const Tensor> inputs) { return RunSlices(slices, inputs); };
+  VerifyOptions options;
+  options.progress = [&context](absl::string_view text) { context.Progress(text); };
+  options.tolerance = 0;
+  DSPERSE_ASSIGN_OR_RETURN(const VerifyResult bits,
+                           VerifyAgainst(slices.whole.graph, chain, samples, options));
+  if (!bits.same) {
+    verification->interface.push_back("the slices, chained, do not give bit for bit what model.onnx gives");
+  }
+  options.tolerance = flags.tolerance;
+  DSPERSE_ASSIGN_OR_RETURN(verification->result, VerifyAgainst(a, chain, samples, options));
+  context.Progress("");
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Verification> RunVerify(const VerifyFlags& flags, CliContext& context) {
   Stopwatch watch;
   DSPERSE_ASSIGN_OR_RETURN(LoadedModel a, Load(flags.a, context));
+  std::error_code ignored;
+  if (std::filesystem::is_directory(flags.b, ignored)) {
+    Verification verification;
+    DSPERSE_RETURN_IF_ERROR(RunAgainstSlices(flags, a.graph, context, &verification));
+    verification.seconds = watch.seconds();
+    return verification;
+  }
   ModelFlags flags_b = flags.a;
   flags_b.path = flags.b;
   DSPERSE_ASSIGN_OR_RETURN(LoadedModel b, Load(flags_b, context));
@@ -178,11 +216,11 @@ absl::Status Verify(const VerifyFlags& flags, CliContext& context) {
 void AddVerifyCommand(CLI::App& app, CliContext& context) {
   auto flags = std::make_shared<VerifyFlags>();
   CLI::App* command = app.add_subcommand(
-      "verify", "Run two models on the same inputs and compare what they give");
+      "verify", "Run two models, or a model and its slices, on the same inputs and compare the results");
   AddModelFlags(*command, flags->a);
-  command->add_option("b", flags->b, "What to compare with: a model")
+  command->add_option("b", flags->b, "What to compare with: a model, or a slices directory")
       ->required()
-      ->type_name("B.onnx");
+      ->type_name("B");
   command->add_option("--samples", flags->samples, "Number of seeded inputs (3)");
   command->add_option("--seed", flags->seed, "Of the first sample; the others follow (0)");
   command
