@@ -46,7 +46,7 @@ std::string Bytes(const fs::path& path) {
 
 class PrepareTest : public ::testing::Test {
  protected:
-  std::string Path(absl::string_view name) { return (fs::path(dir_.path()) / std::string(name)).string(); }
+  std::string Path(absl::string_view name) { return dir_.File(name); }
   testing::TempDir dir_;
 };
 
@@ -108,7 +108,7 @@ TEST_F(PrepareTest, OtherFoldersAreNeverReplaced) {
   const auto written = WriteSlices(*prepared, Path("mine"));
   EXPECT_EQ(written.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Bytes(Path("mine") + "/letter.txt"), "dear");
-  EXPECT_EQ(std::distance(fs::directory_iterator(dir_.path()), fs::directory_iterator()), 1);
+  EXPECT_EQ(std::distance(fs::directory_iterator(dir_.File(".")), fs::directory_iterator()), 1);
 }
 
 TEST_F(PrepareTest, CircuitsAreCarriedOverOrNeedForce) {
