@@ -28,6 +28,12 @@ Facts& PassContext::facts() {
   return *facts_;
 }
 
+bool PassContext::ResetFacts() {
+  const bool had = facts_ != nullptr;
+  facts_.reset();
+  return had;
+}
+
 void PassContext::Note(std::string text) {
   remarks_.push_back({Remark::Kind::kNote, pass_, "", "", std::move(text), {}});
 }

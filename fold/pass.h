@@ -57,6 +57,9 @@ class PassContext {
   const PassOptions& options() const { return options_; }
   // Inference, made when first asked for (a model whose passes need no shapes never pays for it).
   Facts& facts();
+  // Forgets what was inferred; true if there was anything. What a value means doesn't change, but a
+  // simpler graph tells more about it.
+  bool ResetFacts();
   // The prover to keep to; null: none.
   const Target* target = nullptr;
   // Prices for price-driven rewrites; empty: none.

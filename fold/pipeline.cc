@@ -56,6 +56,13 @@ class Runner {
     phases.erase(std::unique(phases.begin(), phases.end()), phases.end());
     size_ = Measure(graph_);
     for (int phase : phases) DSPERSE_RETURN_IF_ERROR(RunPhase(phase));
+    // What was inferred early may be less than what the final graph tells: once more, until that makes no
+    // difference.
+    for (int64_t inferred_at = 0; version_ != inferred_at && context_.ResetFacts();) {
+      inferred_at = version_;
+      content_with_.assign(passes_.size(), -1);
+      DSPERSE_RETURN_IF_ERROR(RunPhase(phases.back()));
+    }
     return std::move(result_);
   }
 

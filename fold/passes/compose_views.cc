@@ -46,18 +46,35 @@ NodeId OwnProducer(const Graph& graph, ValueId value, absl::string_view op_type)
 
 // ---- Reshape, Flatten, Squeeze, Unsqueeze ----
 
-bool IsView(const NodeView& node) {
-  return node.Is("Reshape") || node.Is("Flatten") || node.Is("Squeeze") || node.Is("Unsqueeze");
+// A Transpose that moves only dimensions of size 1 leaves the elements in their order.
+bool MovesOnlyOnes(const NodeView& node, PassContext& context) {
+  const Shape& shape = context.facts().ShapeOf(node.input(0));
+  const std::vector<int64_t> perm = node.Ints("perm");
+  if (!shape.has_rank() || static_cast<size_t>(shape.rank()) != perm.size()) return false;
+  int64_t last = -1;
+  for (int64_t axis : perm) {
+    if (axis < 0 || axis >= shape.rank()) return false;
+    const Dim& dim = shape.dim(static_cast<int>(axis));
+    if (dim.known() && dim.size() == 1) continue;
+    if (axis < last) return false;
+    last = axis;
+  }
+  return true;
+}
+
+bool IsView(const NodeView& node, PassContext& context) {
+  return node.Is("Reshape") || node.Is("Flatten") || node.Is("Squeeze") || node.Is("Unsqueeze") ||
+         (node.Is("Transpose") && MovesOnlyOnes(node, context));
 }
 
 // The value at the start of the chain of views that ends in `node`, or none if there is no chain.
-ValueId RootOfViews(const Graph& graph, const NodeView& node) {
+ValueId RootOfViews(const Graph& graph, const NodeView& node, PassContext& context) {
   ValueId value = node.input(0);
   ValueId root;
   while (value.valid()) {
     const NodeId producer = graph.Producer(value);
-    if (!producer.valid() || !IsView(graph.node(producer)) ||
-        graph.BlockOf(value) != node.block()) {
+    if (!producer.valid() || graph.BlockOf(value) != node.block() ||
+        !IsView(graph.node(producer), context)) {
       break;
     }
     value = graph.node(producer).input(0);
@@ -69,7 +86,7 @@ ValueId RootOfViews(const Graph& graph, const NodeView& node) {
 Rewritten ComposeReshapes(Graph& graph, NodeId id, PassContext& context) {
   const NodeView node = graph.node(id);
   if (node.opset() < 5) return NoMatch<bool>();
-  const ValueId root = RootOfViews(graph, node);
+  const ValueId root = RootOfViews(graph, node, context);
   if (!root.valid()) return NoMatch<bool>();
   const Shape from = context.facts().ShapeOf(root);
   const Shape to = context.facts().ShapeOf(node.output(0));
@@ -130,33 +147,74 @@ std::optional<SliceParts> PartsOf(const Graph& graph, const NodeView& node, int 
   return parts;
 }
 
+// Position `i` of a Slice's start or end on an axis of `size`, clamped as ONNX does for positive steps.
+int64_t Clamped(int64_t i, int64_t size) {
+  return std::clamp<int64_t>(i < 0 ? i + size : i, 0, size);
+}
+
+// Elements that a Slice takes.
+int64_t Taken(int64_t start, int64_t end, int64_t step) {
+  return end > start ? (end - start + step - 1) / step : 0;
+}
+
+// Appends the cut `j` of `b` to `a`, which may cut the same axis already; the reason why not, or "".
+std::string AddCut(const SliceParts& b, size_t j, const Shape& shape, SliceParts& a) {
+  const auto same = std::find(a.axes.begin(), a.axes.end(), b.axes[j]);
+  if (same == a.axes.end()) {
+    a.starts.push_back(b.starts[j]);
+    a.ends.push_back(b.ends[j]);
+    a.axes.push_back(b.axes[j]);
+    a.steps.push_back(b.steps[j]);
+    return "";
+  }
+  const size_t i = static_cast<size_t>(same - a.axes.begin());
+  const int64_t axis = b.axes[j];
+  if (a.steps[i] <= 0 || b.steps[j] <= 0) {
+    return absl::StrCat("the Slice before it cuts axis ", axis, " too, backwards");
+  }
+  if (!shape.has_rank() || axis >= shape.rank() || !shape.dim(static_cast<int>(axis)).known()) {
+    return absl::StrCat("the Slice before it cuts axis ", axis, " too, whose size is unknown");
+  }
+  const int64_t size = shape.dim(static_cast<int>(axis)).size();
+  const int64_t start = Clamped(a.starts[i], size);
+  const int64_t taken = Taken(start, Clamped(a.ends[i], size), a.steps[i]);
+  const int64_t inner_start = Clamped(b.starts[j], taken);
+  const int64_t inner_taken = Taken(inner_start, Clamped(b.ends[j], taken), b.steps[j]);
+  int64_t step = 0;
+  if (__builtin_mul_overflow(a.steps[i], b.steps[j], &step) || (inner_taken > 1 && step > size)) {
+    return absl::StrCat("its steps on axis ", axis, " are too large");
+  }
+  a.starts[i] = start + a.steps[i] * inner_start;
+  a.ends[i] = inner_taken == 0 ? a.starts[i] : a.starts[i] + (inner_taken - 1) * step + 1;
+  a.steps[i] = step;
+  return "";
+}
+
 Rewritten ComposeSlices(Graph& graph, NodeId id, PassContext& context) {
   const NodeView node = graph.node(id);
-  const NodeId inner = OwnProducer(graph, node.input(0), "Slice");
-  if (!inner.valid() || node.opset() < 10) return NoMatch<bool>();
+  const NodeId inner = node.input(0).valid() ? graph.Producer(node.input(0)) : NodeId();
+  if (!inner.valid() || !graph.node(inner).Is("Slice") || node.opset() < 10 ||
+      graph.node(inner).block() != node.block()) {
+    return NoMatch<bool>();
+  }
   const NodeView first = graph.node(inner);
   const Shape& shape = context.facts().ShapeOf(first.input(0));
   const int rank = shape.has_rank() ? shape.rank() : -1;
-  const std::optional<SliceParts> a = PartsOf(graph, first, rank), b = PartsOf(graph, node, rank);
-  if (!a || !b) return NoMatch<bool>("its bounds, or those of the Slice before it, are not constant");
-  SliceParts both = *a;
-  for (size_t i = 0; i < b->axes.size(); ++i) {
-    if (std::count(a->axes.begin(), a->axes.end(), b->axes[i]) > 0) {
-      return NoMatch<bool>(absl::StrCat("the Slice before it cuts axis ", b->axes[i], " too"));
-    }
-    both.starts.push_back(b->starts[i]);
-    both.ends.push_back(b->ends[i]);
-    both.axes.push_back(b->axes[i]);
-    both.steps.push_back(b->steps[i]);
+  std::optional<SliceParts> both = PartsOf(graph, first, rank);
+  const std::optional<SliceParts> cuts = PartsOf(graph, node, rank);
+  if (!both || !cuts) {
+    return NoMatch<bool>("its bounds, or those of the Slice before it, are not constant");
+  }
+  for (size_t j = 0; j < cuts->axes.size(); ++j) {
+    std::string why_not = AddCut(*cuts, j, shape, *both);
+    if (!why_not.empty()) return NoMatch<bool>(std::move(why_not));
   }
   context.Applied(node, absl::StrCat("took in ", Describe(graph, inner)));
-  const ValueId data = first.input(0);
-  graph.SetInput(id, 1, AddInts(graph, graph.node(id), "starts", both.starts));
-  graph.SetInput(id, 2, AddInts(graph, graph.node(id), "ends", both.ends));
-  graph.SetInput(id, 3, AddInts(graph, graph.node(id), "axes", both.axes));
-  graph.SetInput(id, 4, AddInts(graph, graph.node(id), "steps", both.steps));
-  graph.SetInput(id, 0, data);
-  graph.RemoveNode(inner);
+  graph.SetInput(id, 0, first.input(0));
+  graph.SetInput(id, 1, AddInts(graph, graph.node(id), "starts", both->starts));
+  graph.SetInput(id, 2, AddInts(graph, graph.node(id), "ends", both->ends));
+  graph.SetInput(id, 3, AddInts(graph, graph.node(id), "axes", both->axes));
+  graph.SetInput(id, 4, AddInts(graph, graph.node(id), "steps", both->steps));
   return Done();
 }
 
@@ -275,7 +333,7 @@ Rewritten UndoSplit(Graph& graph, NodeId id, PassContext& context) {
 
 Rewritten Compose(Graph& graph, NodeId id, PassContext& context) {
   const NodeView node = graph.node(id);
-  if (IsView(node)) return ComposeReshapes(graph, id, context);
+  if (IsView(node, context)) return ComposeReshapes(graph, id, context);
   if (node.Is("Slice")) return ComposeSlices(graph, id, context);
   if (node.Is("Pad")) return ComposePads(graph, id, context);
   return NoMatch<bool>();

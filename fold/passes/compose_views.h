@@ -8,17 +8,19 @@
 //   Concat(Split(x))                             x
 //
 // Applies when
-//   - a Reshape, Flatten, Squeeze or Unsqueeze reads another one and the dimensions of its result are known,
+//   - a Reshape, Flatten, Squeeze, Unsqueeze, or Transpose that moves only dimensions of size 1, reads
+//     another one and the dimensions of its result are known,
 //     but for at most one and those that the chain's input has in the same place (`0` and `−1` are resolved
 //     first);
-//   - a Slice reads a Slice that has no other reader, all of both constant, on axes that differ;
+//   - a Slice reads a Slice, all of both constant; where they share an axis, its size is known and the steps
+//     are positive;
 //   - a Pad reads a Pad that has no other reader, both of mode constant with the same value and pads that are
 //     constant and not negative;
 //   - a Concat reads a Concat on the same axis that has no other reader, or all results of a Split on its
 //     axis in their order.
 // Declines when
 //   - two or more dimensions of the result are unknown;
-//   - two Slices share an axis, or something of them isn't constant;
+//   - a bound of two Slices isn't constant, or they share an axis of unknown size or cut backwards;
 //   - two Pads differ in value or mode, or crop.
 // Exact: no element changes. O(nodes + uses).
 #ifndef DSPERSE_FOLD_PASSES_COMPOSE_VIEWS_H_

@@ -7,7 +7,7 @@
 // Applies when the node is
 //   - Identity; Concat, Sum, Mean, Max or Min of one input; Split into one output;
 //   - Dropout in inference mode whose mask nobody reads: opset 7 to 11 always, 12 and later with
-//     training_mode absent or constant false, before 7 with is_test = 1;
+//     training_mode absent or constant false (or a ratio of constant 0), before 7 with is_test = 1;
 //   - Cast or CastLike to the type that the input has;
 //   - Reshape, Flatten, Squeeze, Unsqueeze or Expand to the shape that the input has, all dimensions known
 //     or named; Slice to it with steps of 1;

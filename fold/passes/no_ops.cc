@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -15,22 +16,32 @@ constexpr auto kNone = [] { return NoMatch<NoOp>(); };
 
 Matched<NoOp> Returns(ValueId input) { return Match(NoOp{input}); }
 
-Matched<NoOp> MatchDropout(const Graph& graph, const NodeView& node) {
+// The one element of a constant scalar as a number; nothing where it isn't constant.
+std::optional<double> ConstantScalar(const Graph& graph, ValueId value) {
+  const std::optional<Tensor> tensor = ConstantOf(graph, value);
+  if (!tensor || tensor->num_elements() != 1) return std::nullopt;
+  const absl::StatusOr<std::vector<double>> values = ToDoubles(*tensor);
+  return values.ok() ? std::optional((*values)[0]) : std::nullopt;
+}
+
+// Why a Dropout may drop something, or "".
+std::string WhyDropoutMayDrop(const Graph& graph, const NodeView& node) {
   const int64_t opset = node.opset();
-  if (opset < 7 && node.Int("is_test", 0) != 1) {
-    return NoMatch<NoOp>("it is in training mode (is_test = 0)");
+  if (opset < 7) {
+    return node.Int("is_test", 0) == 1 ? "" : "it is in training mode (is_test = 0)";
   }
-  if (opset >= 12 && node.input(2).valid()) {
-    const std::optional<Tensor> training = ConstantOf(graph, node.input(2));
-    if (!training) {
-      return NoMatch<NoOp>(absl::StrCat("its training_mode ", WhyNotConstant(graph, node.input(2))));
-    }
-    char flag = 1;
-    if (training->num_bytes() != 1 || !training->Read(0, absl::MakeSpan(&flag, 1)).ok() ||
-        flag != 0) {
-      return NoMatch<NoOp>("it is in training mode");
-    }
-  }
+  if (opset < 12 || !node.input(2).valid()) return "";
+  const std::optional<double> training = ConstantScalar(graph, node.input(2));
+  if (training == 0.0) return "";
+  // With a ratio of 0 nothing is dropped in training mode either.
+  if (node.input(1).valid() && ConstantScalar(graph, node.input(1)) == 0.0) return "";
+  if (training) return "it is in training mode";
+  return absl::StrCat("its training_mode ", WhyNotConstant(graph, node.input(2)));
+}
+
+Matched<NoOp> MatchDropout(const Graph& graph, const NodeView& node) {
+  std::string why_not = WhyDropoutMayDrop(graph, node);
+  if (!why_not.empty()) return NoMatch<NoOp>(std::move(why_not));
   if (node.output(1).valid() && !graph.Uses(node.output(1)).empty()) {
     return NoMatch<NoOp>("its mask is read");
   }

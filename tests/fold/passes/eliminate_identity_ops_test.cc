@@ -50,6 +50,7 @@ INSTANTIATE_TEST_SUITE_P(
         NoOpCase{17, "float[2, 3]", "", "Dropout(a)", true},
         NoOpCase{17, "float[2, 3]", "float r = {0.5}, bool t = {0}", "Dropout(a, r, t)", true},
         NoOpCase{17, "float[2, 3]", "float r = {0.5}, bool t = {1}", "Dropout(a, r, t)", false},
+        NoOpCase{17, "float[2, 3]", "float r = {0}, bool t = {1}", "Dropout(a, r, t)", true},
         NoOpCase{10, "float[2, 3]", "", "Dropout<ratio = 0.5>(a)", true},
         NoOpCase{6, "float[2, 3]", "", "Dropout<is_test = 1>(a)", true},
         NoOpCase{17, "float[2, 3]", "", "Cast<to = 1>(a)", true},
