@@ -66,40 +66,44 @@ const std::vector<OpDef>& Table() {
 
 // A NaN has many bit patterns, and which one an operation makes depends on the processor and on the
 // order in which a compiler hands it the operands. A file gets one: quiet, positive, no payload.
-template <typename Word>
-bool OneNan(std::string* bytes, Word infinity, Word quiet) {
-  bool found = false;
+// Calls f(index of the word) for every NaN among the elements.
+template <typename Word, typename F>
+void ForEachNan(absl::string_view bytes, Word infinity, F&& f) {
   const Word magnitude = static_cast<Word>(~(Word{1} << (8 * sizeof(Word) - 1)));
-  for (size_t i = 0; i + sizeof(Word) <= bytes->size(); i += sizeof(Word)) {
+  for (size_t i = 0; i + sizeof(Word) <= bytes.size(); i += sizeof(Word)) {
     Word word;
-    std::memcpy(&word, bytes->data() + i, sizeof(Word));
-    if ((word & magnitude) <= infinity) continue;
-    std::memcpy(bytes->data() + i, &quiet, sizeof(Word));
-    found = true;
+    std::memcpy(&word, bytes.data() + i, sizeof(Word));
+    if ((word & magnitude) > infinity) f(i);
   }
-  return found;
+}
+
+template <typename Word>
+absl::StatusOr<Tensor> WithOneNan(Tensor tensor, Word infinity, Word quiet) {
+  const absl::string_view bytes = tensor.is_uniform() ? tensor.uniform_element() : tensor.raw();
+  bool found = false;
+  ForEachNan<Word>(bytes, infinity, [&found](size_t) { found = true; });
+  if (!found) return tensor;
+  std::string clean(bytes);
+  ForEachNan<Word>(bytes, infinity,
+                   [&](size_t i) { std::memcpy(clean.data() + i, &quiet, sizeof(Word)); });
+  if (tensor.is_uniform()) return Tensor::Uniform(tensor.dtype(), tensor.dims(), clean);
+  return Tensor::FromBytes(tensor.dtype(), tensor.dims(), std::move(clean));
 }
 
 absl::StatusOr<Tensor> CanonicalNans(Tensor tensor) {
-  if (!IsFloat(tensor.dtype()) || !(tensor.in_memory() || tensor.is_uniform())) return tensor;
-  std::string bytes(tensor.is_uniform() ? tensor.uniform_element() : tensor.raw());
-  bool found = false;
+  if (!tensor.in_memory() && !tensor.is_uniform()) return tensor;
   switch (tensor.dtype()) {
     case DType::kFloat:
-      found = OneNan<uint32_t>(&bytes, 0x7F800000u, 0x7FC00000u);
-      break;
+      return WithOneNan<uint32_t>(std::move(tensor), 0x7F800000u, 0x7FC00000u);
     case DType::kDouble:
-      found = OneNan<uint64_t>(&bytes, 0x7FF0000000000000u, 0x7FF8000000000000u);
-      break;
+      return WithOneNan<uint64_t>(std::move(tensor), 0x7FF0000000000000u, 0x7FF8000000000000u);
     case DType::kFloat16:
-      found = OneNan<uint16_t>(&bytes, 0x7C00, 0x7E00);
-      break;
+      return WithOneNan<uint16_t>(std::move(tensor), 0x7C00, 0x7E00);
+    case DType::kBfloat16:
+      return WithOneNan<uint16_t>(std::move(tensor), 0x7F80, 0x7FC0);
     default:
-      found = OneNan<uint16_t>(&bytes, 0x7F80, 0x7FC0);
+      return tensor;
   }
-  if (!found) return tensor;
-  if (tensor.is_uniform()) return Tensor::Uniform(tensor.dtype(), tensor.dims(), bytes);
-  return Tensor::FromBytes(tensor.dtype(), tensor.dims(), std::move(bytes));
 }
 
 // The first element of a tensor as a scalar.
@@ -110,9 +114,9 @@ absl::StatusOr<Tensor> FirstElement(const Tensor& tensor) {
   return tensor.WithDims({});
 }
 
-// An operator that works element by element on uniform tensors gives a uniform tensor: computed once.
-// No value when that doesn't hold (some input has several elements of its own, or shapes don't fit,
-// which the plain way then reports).
+// An operator that works element by element on uniform tensors gives a uniform tensor: computed
+// once. No value when that doesn't hold (some input has several elements of its own, or shapes
+// don't fit, which the plain way then reports).
 absl::StatusOr<std::vector<Tensor>> EvaluateUniform(const OpDef& row, const EvalContext& context,
                                                     const NodeView& node, Inputs inputs,
                                                     bool* done) {
@@ -178,9 +182,8 @@ absl::Span<const OpDef> AllOps() { return Table(); }
 const OpDef* FindOp(absl::string_view domain, absl::string_view op_type, int64_t opset) {
   const std::vector<OpDef>& table = Table();
   // The last row that starts at or before `opset`.
-  auto it = std::upper_bound(
-      table.begin(), table.end(), std::make_tuple(domain, op_type, opset),
-      [](const auto& key, const OpDef& row) { return key < Key(row); });
+  auto it = std::upper_bound(table.begin(), table.end(), std::make_tuple(domain, op_type, opset),
+                             [](const auto& key, const OpDef& row) { return key < Key(row); });
   if (it == table.begin()) return nullptr;
   --it;
   if (it->domain != domain || it->op_type != op_type || opset > it->until) return nullptr;
