@@ -1,5 +1,5 @@
-// Activation functions. Each is a class template over the number it computes with: double, or Real where
-// exact results are asked for and the formula has an elementary function in it.
+// Activation functions. Each is a class template over the number it computes with: double, or Real
+// where exact results are asked for and the formula has an elementary function in it.
 #include <cmath>
 #include <type_traits>
 
@@ -12,8 +12,9 @@
 namespace dsperse {
 namespace {
 
-// Op<N>(node) reads the attributes, op(x) computes; the result is rounded once to the tensor's type.
-// `kElementary`: exact mode needs Real, otherwise double is exact enough (+, −, ·, / rounded once).
+// Op<N>(node) reads the attributes, op(x) computes; the result is rounded once to the tensor's
+// type. `kElementary`: exact mode needs Real, otherwise double is exact enough (+, −, ·, / rounded
+// once).
 template <template <typename> class Op>
 absl::StatusOr<Outputs> Activation(const EvalContext& context, const NodeView& node,
                                    Inputs inputs) {
@@ -32,8 +33,7 @@ absl::StatusOr<Outputs> Activation(const EvalContext& context, const NodeView& n
           }
         }
         const Op<double> op(node);
-        return MapElements<T, T>(context, x,
-                                 [&op](T v) { return T(op(static_cast<double>(v))); });
+        return MapElements<T, T>(context, x, [&op](T v) { return T(op(static_cast<double>(v))); });
       },
       [&]() -> absl::StatusOr<Outputs> { return UnsupportedType(node, x.dtype()); });
 }
@@ -84,9 +84,7 @@ class Selu {
   explicit Selu(const NodeView& node)
       : alpha_(node.Float("alpha", 1.67326319217681884765625f)),
         gamma_(node.Float("gamma", 1.05070102214813232421875f)) {}
-  N operator()(const N& x) const {
-    return x > N(0) ? gamma_ * x : gamma_ * (alpha_ * Expm1(x));
-  }
+  N operator()(const N& x) const { return x > N(0) ? gamma_ * x : gamma_ * (alpha_ * Expm1(x)); }
 
  private:
   N alpha_, gamma_;
@@ -186,18 +184,6 @@ class LeakyRelu {
 };
 
 template <typename N>
-class Shrink {
- public:
-  static constexpr bool kElementary = false;
-  explicit Shrink(const NodeView& node)
-      : bias_(node.Float("bias", 0.0f)), lambd_(node.Float("lambd", 0.5f)) {}
-  N operator()(N x) const { return x < -lambd_ ? x + bias_ : x > lambd_ ? x - bias_ : 0; }
-
- private:
-  N bias_, lambd_;
-};
-
-template <typename N>
 class Softsign {
  public:
   static constexpr bool kElementary = false;
@@ -215,6 +201,39 @@ class ThresholdedRelu {
  private:
   N alpha_;
 };
+
+// Of integers too: x ± bias is truncated.
+absl::StatusOr<Outputs> Shrink(const EvalContext& context, const NodeView& node, Inputs inputs) {
+  DSPERSE_RETURN_IF_ERROR(RequireInputs(node, inputs, 1));
+  const Tensor& x = *inputs[0];
+  const double bias = node.Float("bias", 0.0f);
+  const double lambd = node.Float("lambd", 0.5f);
+  const auto shrink = [bias, lambd](double v) {
+    return v < -lambd ? v + bias : v > lambd ? v - bias : 0.0;
+  };
+  return DispatchNumbers(
+      x.dtype(),
+      [&](auto tag) -> absl::StatusOr<Outputs> {
+        using T = typename decltype(tag)::type;
+        if constexpr (kIsInt<T>) {
+          bool fits = true;
+          absl::StatusOr<Outputs> result = MapElements<T, T>(context, x, [&](T v) {
+            // Beyond 2^53 the double isn't the integer any more.
+            const double wide = static_cast<double>(v);
+            const T out = Truncate<T>(shrink(wide), &fits);
+            fits = fits && std::fabs(wide) <= 0x1p53;
+            return out;
+          });
+          if (!fits) return Unsupported(node, x.dtype(), "a result that does not fit the type");
+          return result;
+        } else {
+          return MapElements<T, T>(context, x, [&shrink](T v) {
+            return static_cast<T>(shrink(static_cast<double>(v)));
+          });
+        }
+      },
+      [&]() -> absl::StatusOr<Outputs> { return UnsupportedType(node, x.dtype()); });
+}
 
 absl::StatusOr<Outputs> Relu(const EvalContext& context, const NodeView& node, Inputs inputs) {
   DSPERSE_RETURN_IF_ERROR(RequireInputs(node, inputs, 1));
@@ -294,7 +313,7 @@ void AppendActivationOps(std::vector<OpDef>* rows) {
   add("PRelu", 6, &PRelu);
   add("Relu", 6, &Relu);
   add("Selu", 6, &Activation<Selu>);
-  add("Shrink", 9, &Activation<Shrink>);
+  add("Shrink", 9, &Shrink);
   add("Sigmoid", 6, &Activation<Sigmoid>);
   add("Softplus", 1, &Activation<Softplus>);
   add("Softsign", 1, &Activation<Softsign>);

@@ -1,8 +1,8 @@
 // Cast and CastLike between all numeric types.
 //
-// Floats are rounded once; integers to narrower integers keep the low bits; a float becomes an integer by
-// truncation, and where it doesn't fit ONNX defines no result: refused in exact mode, clamped to int64 and
-// then cut to the low bits by the interpreter.
+// Floats are rounded once; integers to narrower integers keep the low bits; a float becomes an
+// integer by truncation, and where it doesn't fit ONNX defines no result: refused in exact mode,
+// clamped to int64 and then cut to the low bits by the interpreter.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -18,8 +18,8 @@
 namespace dsperse {
 namespace {
 
-// An integer as a double rounded to odd: rounding that again to fewer digits is as good as rounding the
-// integer itself.
+// An integer as a double rounded to odd: rounding that again to fewer digits is as good as rounding
+// the integer itself.
 template <typename S>
 double OddDouble(S value) {
   if constexpr (sizeof(S) < 8) {
@@ -38,28 +38,15 @@ double OddDouble(S value) {
   }
 }
 
-// A float as an integer; `*fits` is cleared when it lies outside D or is NaN.
-template <typename D>
-D Truncate(double value, bool* fits) {
-  const double whole = std::trunc(value);
-  // Both limits are exact in double: a power of two each (the upper one excluded).
-  constexpr double kLow = std::is_signed_v<D> ? -0x1p0 * (uint64_t{1} << (8 * sizeof(D) - 1)) : 0.0;
-  constexpr double kEnd =
-      2.0 * static_cast<double>(uint64_t{1} << (8 * sizeof(D) - (std::is_signed_v<D> ? 2 : 1)));
-  if (whole >= kLow && whole < kEnd) return static_cast<D>(whole);
-  *fits = false;
-  if (!(whole >= -0x1p63)) return static_cast<D>(std::numeric_limits<int64_t>::min());
-  if (!(whole < 0x1p63)) return static_cast<D>(std::numeric_limits<int64_t>::max());
-  return static_cast<D>(static_cast<int64_t>(whole));
-}
-
 template <typename S, typename D>
 D Convert(S value, bool* fits) {
   if constexpr (std::is_same_v<S, D>) {
     return value;
   } else if constexpr (kIsBool<D>) {
-    if constexpr (kIsHalf<S>) return static_cast<double>(value) != 0;
-    else return value != S(0);
+    if constexpr (kIsHalf<S>)
+      return static_cast<double>(value) != 0;
+    else
+      return value != S(0);
   } else if constexpr (kIsFloat<S> && kIsInt<D>) {
     return Truncate<D>(static_cast<double>(value), fits);
   } else if constexpr (kIsFloat<S>) {
@@ -77,8 +64,8 @@ struct CastOptions {
 };
 
 absl::Status OutOfRange(const NodeView& node, DType from, DType to) {
-  return InvalidNode(node, absl::StrCat("a ", DTypeName(from), " value does not fit ",
-                                        DTypeName(to)));
+  return InvalidNode(node,
+                     absl::StrCat("a ", DTypeName(from), " value does not fit ", DTypeName(to)));
 }
 
 absl::StatusOr<Outputs> CastPlain(const EvalContext& context, const NodeView& node, const Tensor& x,
@@ -200,8 +187,8 @@ absl::StatusOr<Outputs> CastLike(const EvalContext& context, const NodeView& nod
   const DType to = inputs[1]->dtype();
   // The second input may be of any payload: it isn't read.
   if (x.is_uniform() && IsComputable(x.dtype()) && IsComputable(to)) {
-    DSPERSE_ASSIGN_OR_RETURN(
-        const Tensor one, Tensor::FromBytes(x.dtype(), {}, std::string(x.uniform_element())));
+    DSPERSE_ASSIGN_OR_RETURN(const Tensor one,
+                             Tensor::FromBytes(x.dtype(), {}, std::string(x.uniform_element())));
     DSPERSE_ASSIGN_OR_RETURN(const Outputs cast, CastTo(context, node, one, to));
     return Single(Tensor::Uniform(to, x.dims(), cast[0].raw()));
   }

@@ -1,8 +1,11 @@
-// What the evaluators of all operator families share: errors, inputs, outputs, axes, arithmetic types.
+// What the evaluators of all operator families share: errors, inputs, outputs, axes, arithmetic
+// types.
 #ifndef DSPERSE_FOLD_OPS_EVAL_UTIL_H_
 #define DSPERSE_FOLD_OPS_EVAL_UTIL_H_
 
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -49,8 +52,8 @@ absl::StatusOr<std::vector<int64_t>> IntsOf(const NodeView& node, const Tensor& 
                                             absl::string_view what);
 // The one element of an integer tensor.
 absl::StatusOr<int64_t> IntOf(const NodeView& node, const Tensor& tensor, absl::string_view what);
-// A list that is input `input` in newer opsets and attribute `attribute` in older ones, wherever it is
-// given; nothing when it is in neither place.
+// A list that is input `input` in newer opsets and attribute `attribute` in older ones, wherever it
+// is given; nothing when it is in neither place.
 absl::StatusOr<std::optional<std::vector<int64_t>>> InputOrAttr(const NodeView& node, Inputs inputs,
                                                                 int input,
                                                                 absl::string_view attribute);
@@ -60,8 +63,8 @@ absl::StatusOr<std::optional<std::vector<int64_t>>> InputOrAttr(const NodeView& 
 // `axis` + rank if negative; InvalidArgument outside [−rank, rank).
 absl::StatusOr<int> NormalizeAxis(const NodeView& node, int64_t axis, int rank);
 // The same for a list, sorted; InvalidArgument when one occurs twice.
-absl::StatusOr<std::vector<int>> NormalizeAxes(const NodeView& node,
-                                               absl::Span<const int64_t> axes, int rank);
+absl::StatusOr<std::vector<int>> NormalizeAxes(const NodeView& node, absl::Span<const int64_t> axes,
+                                               int rank);
 // Product of dims[from, to).
 int64_t ProductOf(const Dims& dims, int from, int to);
 
@@ -72,8 +75,8 @@ template <typename T>
 absl::StatusOr<Tensor> MakeOutput(const EvalContext& context, Dims dims, T** data) {
   return Tensor::Make<T>(std::move(dims), data, context.max_output_bytes);
 }
-// A zeroed buffer with the bytes of such a tensor, for evaluators that move whole elements; becomes a
-// tensor by Tensor::FromBytes. ResourceExhausted beyond the context's limit.
+// A zeroed buffer with the bytes of such a tensor, for evaluators that move whole elements; becomes
+// a tensor by Tensor::FromBytes. ResourceExhausted beyond the context's limit.
 absl::StatusOr<std::string> MakeBytes(const EvalContext& context, DType dtype, const Dims& dims);
 // The result of an operator with one output.
 inline absl::StatusOr<Outputs> Single(Tensor tensor) {
@@ -100,10 +103,10 @@ inline constexpr bool kIsBool = std::is_same_v<T, bool>;
 template <typename T>
 inline constexpr bool kIsInt = std::is_integral_v<T> && !kIsBool<T>;
 
-// The type in which +, −, · and / on T are done. float stays float: one operation in double rounded to
-// float gives the same bits, as double has more than twice the digits. Halves go through double.
-// Integers wrap, so they are computed unsigned (and no narrower than unsigned, which would promote to
-// int and overflow).
+// The type in which +, −, · and / on T are done. float stays float: one operation in double rounded
+// to float gives the same bits, as double has more than twice the digits. Halves go through double.
+// Integers wrap, so they are computed unsigned (and no narrower than unsigned, which would promote
+// to int and overflow).
 template <typename T, bool = kIsInt<T>>
 struct ArithTypeImpl {
   using type = std::conditional_t<kIsHalf<T>, double, T>;
@@ -115,29 +118,59 @@ struct ArithTypeImpl<T, true> {
 template <typename T>
 using ArithType = typename ArithTypeImpl<T>::type;
 
+// A float as an integer, truncated. `*fits` is cleared when it lies outside D or is NaN; the result
+// then is what is left of it clamped to int64 and cut to the low bits.
+template <typename D>
+D Truncate(double value, bool* fits) {
+  const double whole = std::trunc(value);
+  // Both limits are exact in double: a power of two each (the upper one excluded).
+  constexpr double kLow = std::is_signed_v<D> ? -0x1p0 * (uint64_t{1} << (8 * sizeof(D) - 1)) : 0.0;
+  constexpr double kEnd =
+      2.0 * static_cast<double>(uint64_t{1} << (8 * sizeof(D) - (std::is_signed_v<D> ? 2 : 1)));
+  if (whole >= kLow && whole < kEnd) return static_cast<D>(whole);
+  *fits = false;
+  if (!(whole >= -0x1p63)) return static_cast<D>(std::numeric_limits<int64_t>::min());
+  if (!(whole < 0x1p63)) return static_cast<D>(std::numeric_limits<int64_t>::max());
+  return static_cast<D>(static_cast<int64_t>(whole));
+}
+
 // As DispatchDType, for the four float types / the integer types / both.
 template <typename F, typename Fallback>
 auto DispatchFloats(DType type, F&& f, Fallback&& fallback) {
   switch (type) {
-    case DType::kFloat: return f(TypeTag<float>{});
-    case DType::kDouble: return f(TypeTag<double>{});
-    case DType::kFloat16: return f(TypeTag<Float16>{});
-    case DType::kBfloat16: return f(TypeTag<Bfloat16>{});
-    default: return fallback();
+    case DType::kFloat:
+      return f(TypeTag<float>{});
+    case DType::kDouble:
+      return f(TypeTag<double>{});
+    case DType::kFloat16:
+      return f(TypeTag<Float16>{});
+    case DType::kBfloat16:
+      return f(TypeTag<Bfloat16>{});
+    default:
+      return fallback();
   }
 }
 template <typename F, typename Fallback>
 auto DispatchInts(DType type, F&& f, Fallback&& fallback) {
   switch (type) {
-    case DType::kUint8: return f(TypeTag<uint8_t>{});
-    case DType::kInt8: return f(TypeTag<int8_t>{});
-    case DType::kUint16: return f(TypeTag<uint16_t>{});
-    case DType::kInt16: return f(TypeTag<int16_t>{});
-    case DType::kInt32: return f(TypeTag<int32_t>{});
-    case DType::kInt64: return f(TypeTag<int64_t>{});
-    case DType::kUint32: return f(TypeTag<uint32_t>{});
-    case DType::kUint64: return f(TypeTag<uint64_t>{});
-    default: return fallback();
+    case DType::kUint8:
+      return f(TypeTag<uint8_t>{});
+    case DType::kInt8:
+      return f(TypeTag<int8_t>{});
+    case DType::kUint16:
+      return f(TypeTag<uint16_t>{});
+    case DType::kInt16:
+      return f(TypeTag<int16_t>{});
+    case DType::kInt32:
+      return f(TypeTag<int32_t>{});
+    case DType::kInt64:
+      return f(TypeTag<int64_t>{});
+    case DType::kUint32:
+      return f(TypeTag<uint32_t>{});
+    case DType::kUint64:
+      return f(TypeTag<uint64_t>{});
+    default:
+      return fallback();
   }
 }
 template <typename F, typename Fallback>
@@ -151,17 +184,23 @@ struct Word128 {
   uint64_t low = 0;
   uint64_t high = 0;
 };
-// For moving elements without looking at them: calls f(TypeTag<an unsigned word as wide as an element>).
-// Packed 4-bit types and strings fall back.
+// For moving elements without looking at them: calls f(TypeTag<an unsigned word as wide as an
+// element>). Packed 4-bit types and strings fall back.
 template <typename F, typename Fallback>
 auto DispatchWidth(DType type, F&& f, Fallback&& fallback) {
   switch (BitWidth(type)) {
-    case 8: return f(TypeTag<uint8_t>{});
-    case 16: return f(TypeTag<uint16_t>{});
-    case 32: return f(TypeTag<uint32_t>{});
-    case 64: return f(TypeTag<uint64_t>{});
-    case 128: return f(TypeTag<Word128>{});
-    default: return fallback();
+    case 8:
+      return f(TypeTag<uint8_t>{});
+    case 16:
+      return f(TypeTag<uint16_t>{});
+    case 32:
+      return f(TypeTag<uint32_t>{});
+    case 64:
+      return f(TypeTag<uint64_t>{});
+    case 128:
+      return f(TypeTag<Word128>{});
+    default:
+      return fallback();
   }
 }
 

@@ -19,8 +19,8 @@ namespace dsperse {
 namespace {
 
 struct ReducePlan {
-  Dims kept;        // the input's shape with 1 on the reduced axes
-  Dims dims;        // of the result
+  Dims kept;          // the input's shape with 1 on the reduced axes
+  Dims dims;          // of the result
   int64_t group = 1;  // elements behind each result
   bool identity = false;
 };
@@ -126,8 +126,7 @@ absl::StatusOr<Outputs> ReduceInts(const EvalContext& context, const NodeView& n
   using A = Accumulator<T>;
   if constexpr (kKind == Kind::kL2 || kKind == Kind::kLogSum) {
     // The last step isn't one of whole numbers, so a sum that wrapped would be a guess.
-    DSPERSE_ASSIGN_OR_RETURN(std::vector<uint64_t> total,
-                             Accumulators<uint64_t>(context, plan, 0));
+    DSPERSE_ASSIGN_OR_RETURN(std::vector<uint64_t> total, Accumulators<uint64_t>(context, plan, 0));
     bool fits = true;
     Reduce<T>(plan, x, &total, [&fits](uint64_t sum, T v) {
       Int128 term = v;
@@ -227,8 +226,8 @@ absl::StatusOr<Outputs> ReduceExtreme(const EvalContext& context, const NodeView
       x.dtype(),
       [&](auto tag) -> absl::StatusOr<Outputs> {
         using T = typename decltype(tag)::type;
-        using A = std::conditional_t<kIsFloat<T>, double,
-                                     std::conditional_t<kIsBool<T>, uint8_t, T>>;
+        using A =
+            std::conditional_t<kIsFloat<T>, double, std::conditional_t<kIsBool<T>, uint8_t, T>>;
         if (plan.identity) return Single(x);
         A start = kMax ? std::numeric_limits<A>::lowest() : std::numeric_limits<A>::max();
         if (kIsFloat<T>) {
@@ -253,7 +252,8 @@ absl::StatusOr<Outputs> ReduceLogSumExp(const EvalContext& context, const NodeVi
   DSPERSE_ASSIGN_OR_RETURN(const ReducePlan plan, PlanReduce(node, inputs));
   const Tensor& x = *inputs[0];
   DSPERSE_RETURN_IF_ERROR(RefuseIdentity(node, plan, x.dtype()));
-  return DispatchFloats(
+  bool fits = true;  // integers: the truncated result
+  absl::StatusOr<Outputs> result = DispatchNumbers(
       x.dtype(),
       [&](auto tag) -> absl::StatusOr<Outputs> {
         using T = typename decltype(tag)::type;
@@ -271,16 +271,24 @@ absl::StatusOr<Outputs> ReduceLogSumExp(const EvalContext& context, const NodeVi
         Reduce<T>(plan, x, &total, [exact](Sum s, T value) {
           // At ±∞ the difference would be NaN; the sum then is 1 or 0 times the exponential.
           const double d = static_cast<double>(value);
-          const double v = std::isinf(s.largest) ? (d == s.largest ? 0.0 : -INFINITY) : d - s.largest;
+          const double v =
+              std::isinf(s.largest) ? (d == s.largest ? 0.0 : -INFINITY) : d - s.largest;
           s.sum += exact ? ExactCall<double>(MathFn::kExp, v) : FastCall(MathFn::kExp, v);
           return s;
         });
-        return Finish<T>(context, plan, total, [&context](const Sum& s) {
-          return static_cast<T>(std::isinf(s.largest) ? s.largest
-                                                      : s.largest + LogOf(context, s.sum));
+        return Finish<T>(context, plan, total, [&context, &fits](const Sum& s) {
+          const double y = std::isinf(s.largest) ? s.largest : s.largest + LogOf(context, s.sum);
+          if constexpr (kIsInt<T>) {
+            fits = fits && std::fabs(y) < 0x1p53;
+            return Truncate<T>(y, &fits);
+          } else {
+            return static_cast<T>(y);
+          }
         });
       },
       [&]() -> absl::StatusOr<Outputs> { return UnsupportedType(node, x.dtype()); });
+  if (!fits) return Unsupported(node, x.dtype(), "a result that does not fit the type");
+  return result;
 }
 
 }  // namespace

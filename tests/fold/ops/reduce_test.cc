@@ -96,6 +96,15 @@ TEST(ReduceTest, NanAndInfinity) {
       ElementsAre(1000));
 }
 
+TEST(ReduceTest, LogSumExpOfIntegersIsTruncated) {
+  EXPECT_THAT(Values<int64_t>(Eval(13, "y = ReduceLogSumExp (a)", {Tensor::Of<int64_t>({1}, {5})})),
+              ElementsAre(5));
+  // ln(3 e^2) = 3.0986…
+  EXPECT_THAT(
+      Values<int32_t>(Eval(13, "y = ReduceLogSumExp (a)", {Tensor::Of<int32_t>({3}, {2, 2, 2})})),
+      ElementsAre(3));
+}
+
 TEST(ArgMaxTest, TakesTheFirstOrTheLast) {
   const Tensor x = Tensor::Of<int64_t>({2, 3}, {5, 1, 5, 2, 2, 2});
   EXPECT_THAT(Values<int64_t>(Eval(13, "y = ArgMax <axis = -1, keepdims = 0> (a)", {x})),

@@ -98,6 +98,14 @@ TEST(UnaryTest, IntegersKeepTheirType) {
               ElementsAre(0, 3));
 }
 
+TEST(ActivationTest, ShrinkTruncatesIntegers) {
+  EXPECT_THAT(Values<int32_t>(Eval(9, "y = Shrink <bias = 0.5, lambd = 1.5> (a)",
+                                   {Tensor::Of<int32_t>({4}, {-3, -1, 1, 3})})),
+              ElementsAre(-2, 0, 0, 2));
+  EXPECT_EQ(EvalStatus(9, "y = Shrink <bias = 5.0> (a)", {Tensor::Of<uint8_t>({1}, {3})}).code(),
+            absl::StatusCode::kUnimplemented);
+}
+
 TEST(UnaryTest, RoundsHalvesToEven) {
   EXPECT_THAT(Values<float>(Eval(11, "y = Round (a)",
                                  {Tensor::Of<float>({5}, {0.5f, 1.5f, 2.5f, -0.5f, -2.5f})})),
