@@ -215,7 +215,8 @@ absl::StatusOr<Metadata> DecodeMetadata(absl::string_view bytes) {
   const Json* slices = Find(root, "slices");
   if (slices == nullptr || !slices->is_array()) return Wrong("slices", "list");
   for (const Json& item : *slices) {
-    DSPERSE_RETURN_IF_ERROR(ReadSlice(item, out.slices.size(), &out.slices.emplace_back()));
+    const size_t position = out.slices.size();
+    DSPERSE_RETURN_IF_ERROR(ReadSlice(item, position, &out.slices.emplace_back()));
   }
   if (const Json* v = Find(root, "traced_shapes"); v != nullptr && v->is_object()) {
     for (const auto& [name, dims] : v->items()) {

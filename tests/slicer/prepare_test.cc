@@ -141,12 +141,12 @@ TEST_F(PrepareTest, AWrongWeightInASliceIsFound) {
   options.plan.policy = Policy::kLayer;
   const auto prepared = Prepare(ParseGraph(kNet), options);
   ASSERT_TRUE(WriteSlices(*prepared, Path("s")).ok());
-  const std::string file = Path("s") + "/slice_0/payload/slice_0.onnx";
+  const std::string file = Path("s") + "/slice_1/payload/slice_1.onnx";
   std::string bytes = Bytes(file);
-  const std::string one("\0\0\x80\x3f", 4);  // 1.0f
-  const size_t at = bytes.find(one);
+  const std::string nine("\0\0\x10\x41", 4);  // 9.0f
+  const size_t at = bytes.find(nine);
   ASSERT_NE(at, std::string::npos);
-  bytes[at + 2] = '\x40';  // 0.75f … whatever it is, it is not 1
+  bytes[at + 2] = '\0';  // 8.0f
   std::ofstream(file, std::ios::binary) << bytes;
   const auto wrong = CheckSlices(*LoadSlices(Path("s")));
   ASSERT_TRUE(wrong.ok()) << wrong.status();
