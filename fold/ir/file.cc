@@ -167,7 +167,7 @@ absl::Status StringSink::Append(absl::string_view bytes) {
 absl::Status StringSink::AppendTensor(const Tensor& tensor) {
   const size_t size = bytes_.size();
   bytes_.resize(size + static_cast<size_t>(tensor.num_bytes()));
-  return tensor.Read(0, absl::MakeSpan(bytes_.data() + size, bytes_.size() - size));
+  return tensor.ReadToWrite(0, absl::MakeSpan(bytes_.data() + size, bytes_.size() - size));
 }
 
 // ---- Temporaries ----
@@ -316,7 +316,7 @@ absl::Status OutputFile::AppendTensor(const Tensor& tensor) {
     const int64_t n =
         std::min((room + element - 1) / element * element, tensor.num_bytes() - offset);
     DSPERSE_RETURN_IF_ERROR(
-        tensor.Read(offset, absl::MakeSpan(buffer_.get() + used_, static_cast<size_t>(n))));
+        tensor.ReadToWrite(offset, absl::MakeSpan(buffer_.get() + used_, static_cast<size_t>(n))));
     offset += n;
     used_ += static_cast<size_t>(n);
     if (used_ >= kBuffer) {

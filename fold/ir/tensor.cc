@@ -25,11 +25,35 @@ D Scale(S value, double factor) {
   return static_cast<D>(static_cast<double>(value) * factor);
 }
 
+// The exponent of infinities and NaNs: all ones.
+template <typename T> struct Exponent;
+template <> struct Exponent<float> { using Bits = uint32_t; static constexpr Bits kOnes = 0x7f800000; };
+template <> struct Exponent<double> {
+  using Bits = uint64_t;
+  static constexpr Bits kOnes = 0x7ff0000000000000;
+};
+template <> struct Exponent<Float16> { using Bits = uint16_t; static constexpr Bits kOnes = 0x7c00; };
+template <> struct Exponent<Bfloat16> { using Bits = uint16_t; static constexpr Bits kOnes = 0x7f80; };
+
+// Is one of `count` values not finite? Integer operations, which compilers turn into vector code.
+template <typename T>
+bool AnyNonFinite(const T* values, int64_t count) {
+  using Bits = typename Exponent<T>::Bits;
+  Bits bad = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    Bits bits;
+    std::memcpy(&bits, values + i, sizeof bits);
+    bad |= static_cast<Bits>((bits & Exponent<T>::kOnes) == Exponent<T>::kOnes);
+  }
+  return bad != 0;
+}
+
 // out[i] = in[i] · factor(i) for `count` elements; `in` and `out` may be the same place. Blocks of constant
 // length through local arrays: what compilers turn into vector code without options.
 template <typename S, typename D, typename Factor>
-void ScaleElements(const char* in, char* out, int64_t count, Factor factor) {
+bool ScaleElements(const char* in, char* out, int64_t count, Factor factor) {
   constexpr int64_t kBlock = 16;
+  bool finite = true;
   int64_t i = 0;
   for (; i + kBlock <= count; i += kBlock) {
     S source[kBlock];
@@ -37,31 +61,36 @@ void ScaleElements(const char* in, char* out, int64_t count, Factor factor) {
     std::memcpy(source, in + i * sizeof(S), sizeof source);
     for (int64_t k = 0; k < kBlock; ++k) result[k] = Scale<S, D>(source[k], factor(i + k));
     std::memcpy(out + i * sizeof(D), result, sizeof result);
+    finite &= !AnyNonFinite(result, kBlock);
   }
   for (; i < count; ++i) {
     S source;
     std::memcpy(&source, in + i * sizeof(S), sizeof(S));
     const D result = Scale<S, D>(source, factor(i));
     std::memcpy(out + i * sizeof(D), &result, sizeof(D));
+    finite &= !AnyNonFinite(&result, 1);
   }
+  return finite;
 }
 
-// Scales elements [first, first + count) of a tensor whose source type is S and result type D.
+// Scales elements [first, first + count) of a tensor whose source type is S and result type D. False if a
+// result is not finite.
 template <typename S, typename D>
-void ScaleRun(const char* in, char* out, int64_t first, int64_t count, int64_t channels,
+bool ScaleRun(const char* in, char* out, int64_t first, int64_t count, int64_t channels,
               int64_t inner, const double* factors) {
   int64_t channel = (first / inner) % channels;
   int64_t left = inner == 1 ? channels - channel : inner - first % inner;
+  bool finite = true;
   while (count > 0) {
     const int64_t run = std::min(left, count);
     if (inner == 1) {  // a factor for each element, up to the last channel
       const double* const factor = factors + channel;
-      ScaleElements<S, D>(in, out, run, [=](int64_t i) { return factor[i]; });
+      finite &= ScaleElements<S, D>(in, out, run, [=](int64_t i) { return factor[i]; });
       channel = 0;
       left = channels;
     } else {  // one factor, up to the next channel
       const double factor = factors[channel];
-      ScaleElements<S, D>(in, out, run, [=](int64_t) { return factor; });
+      finite &= ScaleElements<S, D>(in, out, run, [=](int64_t) { return factor; });
       if (++channel == channels) channel = 0;
       left = inner;
     }
@@ -69,6 +98,7 @@ void ScaleRun(const char* in, char* out, int64_t first, int64_t count, int64_t c
     out += run * static_cast<int64_t>(sizeof(D));
     count -= run;
   }
+  return finite;
 }
 
 template <typename F>
@@ -182,6 +212,20 @@ absl::StatusOr<Tensor> Tensor::Scaled(const Tensor& base, int axis, std::vector<
 }
 
 absl::Status Tensor::Read(int64_t offset, absl::Span<char> out) const {
+  bool finite = true;
+  return Read(offset, out, &finite);
+}
+
+absl::Status Tensor::ReadToWrite(int64_t offset, absl::Span<char> out) const {
+  bool finite = true;
+  DSPERSE_RETURN_IF_ERROR(Read(offset, out, &finite));
+  if (finite) return absl::OkStatus();
+  return absl::OutOfRangeError(absl::StrCat("a ", DTypeName(type_), " tensor of shape ",
+                                            DimsToString(dims_),
+                                            " is not finite when its factors are applied"));
+}
+
+absl::Status Tensor::Read(int64_t offset, absl::Span<char> out, bool* finite) const {
   const int64_t size = static_cast<int64_t>(out.size());
   if (offset < 0 || offset > bytes_ || size > bytes_ - offset || kind_ == Kind::kStrings) {
     return absl::InternalError(absl::StrCat("read of ", size, " bytes at ", offset,
@@ -219,12 +263,13 @@ absl::Status Tensor::Read(int64_t offset, absl::Span<char> out) const {
   const int64_t count = size / width;
   const int64_t first = offset / width;
   if (width == source_width) {
-    DSPERSE_RETURN_IF_ERROR(s.base.Read(offset, out));
+    DSPERSE_RETURN_IF_ERROR(s.base.Read(offset, out, finite));
     DispatchFloat(type_, [&](auto d) {
       using D = typename decltype(d)::type;
       DispatchFloat(s.base.type_, [&](auto b) {
         using S = typename decltype(b)::type;
-        ScaleRun<S, D>(out.data(), out.data(), first, count, s.channels, s.inner, s.factors.data());
+        *finite &= ScaleRun<S, D>(out.data(), out.data(), first, count, s.channels, s.inner,
+                                  s.factors.data());
       });
     });
     return absl::OkStatus();
@@ -234,14 +279,14 @@ absl::Status Tensor::Read(int64_t offset, absl::Span<char> out) const {
   for (int64_t done = 0; done < count;) {
     const int64_t n = std::min(kChunk, count - done);
     buffer.resize(static_cast<size_t>(n * source_width));
-    DSPERSE_RETURN_IF_ERROR(
-        s.base.Read((first + done) * source_width, absl::MakeSpan(buffer.data(), buffer.size())));
+    DSPERSE_RETURN_IF_ERROR(s.base.Read((first + done) * source_width,
+                                        absl::MakeSpan(buffer.data(), buffer.size()), finite));
     DispatchFloat(type_, [&](auto d) {
       using D = typename decltype(d)::type;
       DispatchFloat(s.base.type_, [&](auto b) {
         using S = typename decltype(b)::type;
-        ScaleRun<S, D>(buffer.data(), out.data() + done * width, first + done, n, s.channels,
-                       s.inner, s.factors.data());
+        *finite &= ScaleRun<S, D>(buffer.data(), out.data() + done * width, first + done, n,
+                                  s.channels, s.inner, s.factors.data());
       });
     });
     done += n;

@@ -98,6 +98,9 @@ class Tensor {
   // Copies bytes [offset, offset + out.size()) of the canonical form. For scaled tensors both must
   // be multiples of the element size. Any kind but strings.
   absl::Status Read(int64_t offset, absl::Span<char> out) const;
+  // The same for writing a file: OutOfRange when a scaled element is not finite, as no fusion may put an
+  // infinity into a model.
+  absl::Status ReadToWrite(int64_t offset, absl::Span<char> out) const;
 
   // The same tensor with its bytes in memory (itself if they are already).
   // ResourceExhausted when it is larger than `max_bytes`.
@@ -123,6 +126,7 @@ class Tensor {
   struct Scaling;
 
   static absl::StatusOr<Tensor> Shell(DType type, Dims dims);
+  absl::Status Read(int64_t offset, absl::Span<char> out, bool* finite) const;
 
   DType type_ = DType::kUndefined;
   Kind kind_ = Kind::kBytes;

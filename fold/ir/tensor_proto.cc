@@ -425,7 +425,7 @@ absl::Status TensorToProto(const Tensor& tensor, int64_t inline_limit, PayloadTa
   }
   std::string* bytes = proto->mutable_raw_data();
   bytes->resize(static_cast<size_t>(tensor.num_bytes()));
-  return tensor.Read(0, absl::MakeSpan(bytes->data(), bytes->size()));
+  return tensor.ReadToWrite(0, absl::MakeSpan(bytes->data(), bytes->size()));
 }
 
 }  // namespace dsperse

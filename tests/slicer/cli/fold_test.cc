@@ -112,6 +112,31 @@ TEST(FoldCommand, TheSummaryNamesTheFlagThatWouldHelp) {
   EXPECT_THAT(frozen.out, Not(HasSubstr("--freeze-inputs")));
 }
 
+TEST(FoldCommand, AProductThatOverflowsIsNoticedWhenItIsWrittenAndThenDeclined) {
+  // 512 floats stay in the file: no pass reads them for a factor of 10.
+  Graph graph = ParseGraph(R"(
+    g (float[1, 512, 1, 1] x) => (float[1, 1, 1, 1] z)
+      <float[1] scale = {10}, float[1] zero = {0}, float[1] one = {1}>
+    { y = Relu(x)
+      [bn] z = BatchNormalization(y, scale, zero, zero, one) })");
+  std::vector<float> weight(512, 1.0f);
+  weight[300] = 3e38f;
+  const NodeId relu = ::dsperse::testing::FindOpNode(graph, "Relu");
+  const NodeId bn = ::dsperse::testing::FindOpNode(graph, "BatchNormalization");
+  NewNode conv;
+  conv.op_type = "Conv";
+  conv.inputs = {graph.node(relu).output(),
+                 graph.AddConstant("w", Tensor::Of<float>({1, 512, 1, 1}, absl::MakeConstSpan(weight)))};
+  conv.new_outputs = {"c"};
+  graph.SetInput(bn, 0, graph.node(graph.AddNode(std::move(conv), bn)).output());
+  TempDir dir;
+  const std::string in = dir.Write("in.onnx", ExportAll(graph));
+  const CliResult result = Cli({"fold", in, "-o", dir.File("out.onnx"), "--explain"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("channel 0: the fused weight is not finite in float"));
+  EXPECT_THAT(result.out, HasSubstr("BatchNormalizations    1      1    0.0 %"));
+}
+
 // ---- exit codes ----
 
 struct ErrorCase {
