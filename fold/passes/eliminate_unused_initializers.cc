@@ -19,7 +19,8 @@ absl::StatusOr<bool> EliminateUnusedInitializers::Run(Graph& graph, PassContext&
       ++removed;
     }
   }
-  return removed > 0;
+  const bool stale = graph.DropStaleInfo();
+  return removed > 0 || stale;
 }
 
 }  // namespace dsperse
