@@ -276,7 +276,7 @@ absl::StatusOr<Outputs> ReduceLogSumExp(const EvalContext& context, const NodeVi
           s.sum += exact ? ExactCall<double>(MathFn::kExp, v) : FastCall(MathFn::kExp, v);
           return s;
         });
-        return Finish<T>(context, plan, total, [&context, &fits](const Sum& s) {
+        return Finish<T>(context, plan, total, [&](const Sum& s) {
           const double y = std::isinf(s.largest) ? s.largest : s.largest + LogOf(context, s.sum);
           if constexpr (kIsInt<T>) {
             fits = fits && std::fabs(y) < 0x1p53;
