@@ -173,7 +173,7 @@ absl::StatusOr<Outputs> ReduceFloats(const EvalContext& context, const ReducePla
                            Accumulators<double>(context, plan, kKind == Kind::kProd ? 1.0 : 0.0));
   Reduce<T>(plan, x, &total, [](double sum, T v) { return Step<kKind, T>(sum, v); });
   const double group = static_cast<double>(plan.group);
-  return Finish<T>(context, plan, total, [&context, group](double sum) {
+  return Finish<T>(context, plan, total, [&](double sum) {
     if constexpr (kKind == Kind::kMean) return static_cast<T>(sum / group);
     if constexpr (kKind == Kind::kL2) return static_cast<T>(std::sqrt(sum));
     if constexpr (kKind == Kind::kLogSum) return static_cast<T>(LogOf(context, sum));
