@@ -26,7 +26,7 @@ endforeach()
 # The modules that find the dependencies; what the package configuration must know of them is written into it.
 set(DSPERSE_ONNX_KEY_INSTALLED "${DSPERSE_ONNX_KEY}")
 configure_package_config_file(
-  "${PROJECT_SOURCE_DIR}/cmake/dsperse-slice-config.cmake.in" "${PROJECT_BINARY_DIR}/dsperse-slice-config.cmake"
+  "${PROJECT_SOURCE_DIR}/third_party/cmake/dsperse-slice-config.cmake.in" "${PROJECT_BINARY_DIR}/dsperse-slice-config.cmake"
   INSTALL_DESTINATION "${package_dir}")
 write_basic_package_version_file(
   "${PROJECT_BINARY_DIR}/dsperse-slice-config-version.cmake" COMPATIBILITY SameMinorVersion)
