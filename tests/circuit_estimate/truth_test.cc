@@ -78,8 +78,9 @@ class TruthTest : public ::testing::Test {
       const std::string twin = model["fused_twin"].get<std::string>();
       for (const auto& [metric, value] : got[name]) {
         if (got[twin].count(metric) == 0) continue;
-        const auto of = [&](const std::string& which) {
-          return truth["models"][which][expected.backend][metric].get<int64_t>();
+        // clang 14 lets no lambda capture a structured binding.
+        const auto of = [&, key = metric](const std::string& which) {
+          return truth["models"][which][expected.backend][key].get<int64_t>();
         };
         EXPECT_EQ(static_cast<int64_t>(value) - static_cast<int64_t>(got[twin][metric]),
                   of(name) - of(twin))
