@@ -113,6 +113,7 @@ class TreeMatcher {
   absl::StatusOr<Matched<Tree>> Match() {
     perm_ = PermutationOf(node_, context_);
     if (perm_.empty() || !Enter(node_.input(0))) return NoMatch<Tree>();
+    ValueId blocked;  // the first value that neither is a leaf nor can be entered
     while (!stack_.empty()) {
       const NodeView node = graph_.node(stack_.back());
       stack_.pop_back();
@@ -120,12 +121,15 @@ class TreeMatcher {
         if (!node.input(i).valid()) continue;
         DSPERSE_ASSIGN_OR_RETURN(const bool fits, TakeLeaf(node, i));
         if (fits || Enter(node.input(i))) continue;
-        if (tree_.transposes == 0) return NoMatch<Tree>();
-        return NoMatch<Tree>(absl::StrCat("'", graph_.Name(node.input(i)),
-                                          "' is needed in its present order"));
+        // Whether that is worth a remark shows only once the other leaves are known.
+        if (!blocked.valid()) blocked = node.input(i);
       }
     }
     if (tree_.transposes == 0) return NoMatch<Tree>();
+    if (blocked.valid()) {
+      return NoMatch<Tree>(
+          absl::StrCat("'", graph_.Name(blocked), "' is needed in its present order"));
+    }
     return dsperse::Match(std::move(tree_));
   }
 
