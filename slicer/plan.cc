@@ -73,7 +73,11 @@ class Planner {
   absl::StatusOr<Plan> ByBudget() {
     std::optional<Plan> best;
     std::tuple<uint64_t, uint64_t> best_score;
-    for (NamedOrder& candidate : TopologicalOrders(graph_, facts_)) {
+    std::vector<NamedOrder> orders = TopologicalOrders(graph_, facts_);
+    // Every order costs a plan of its own: a large graph is planned in the order of its file.
+    constexpr size_t kManyNodes = 1000;
+    if (orders[0].order.size() > kManyNodes) orders.resize(1);
+    for (NamedOrder& candidate : orders) {
       DSPERSE_ASSIGN_OR_RETURN(const Sequence sequence,
                                Sequence::Make(graph_, facts_, std::move(candidate.order)));
       std::vector<NodeKind> kinds;

@@ -69,7 +69,8 @@ struct Plan {
 };
 
 // Cuts `graph` (frozen, Constant nodes already initializers). `pricer` prices ranges of it.
-//   kBudget   a dynamic programme over several topological orders: the least sum of prices (or the
+//   kBudget   a dynamic programme over several topological orders (beyond 1,000 nodes: over that of the
+//             file only): the least sum of prices (or the
 //             least largest slice, or the fewest slices) such that no slice exceeds max_bits, max_nodes
 //             or the budget (but a single node that does by itself) and none mixes nodes the target
 //             proves with nodes it doesn't (data movement goes with either). Optimal for contiguous

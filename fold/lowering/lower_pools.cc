@@ -74,8 +74,12 @@ absl::StatusOr<Matched<Rewrite>> LowerAveragePool::Match(const Graph&, const Nod
   if (padded && node.Int("count_include_pad", 0) == 0) {
     return NoMatch<Rewrite>("its pads do not count: windows at the border are divided by another number");
   }
-  bool tiles = !padded && kernel == strides;
-  for (size_t a = 0; a < axes; ++a) tiles &= (*in)[a + 2] % kernel[a] == 0;
+  // Along each axis the windows lie side by side, or there is one that covers it.
+  bool tiles = !padded;
+  for (size_t a = 0; a < axes; ++a) {
+    const int64_t size = (*in)[a + 2];
+    tiles &= kernel[a] >= 1 && (size == kernel[a] || (kernel[a] == strides[a] && size % kernel[a] == 0));
+  }
   if (tiles) {
     // [N, C, H, W] → [N, C, H/k, k, W/k, k], mean over the window axes.
     std::vector<int64_t> split = {(*in)[0], (*in)[1]};
