@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <system_error>
 #include <utility>
@@ -68,7 +69,10 @@ std::string List(const std::vector<std::string>& names) {
 
 std::vector<Dims> DeclaredShapes(const Graph& graph, absl::Span<const ValueId> values) {
   std::vector<Dims> out;
-  for (ValueId v : values) out.push_back(graph.DeclaredShape(v).AsDims().value_or(Dims{-1}));
+  for (ValueId v : values) {
+    const std::optional<Dims> dims = graph.DeclaredShape(v).AsDims();
+    out.push_back(dims ? *dims : Dims(1, -1));  // no shape of a slice has a negative dimension
+  }
   return out;
 }
 
