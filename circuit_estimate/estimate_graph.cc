@@ -20,9 +20,14 @@ std::string NameOf(const NodeView& node, int64_t position) {
   return node.name().empty() ? absl::StrCat("node_", position) : std::string(node.name());
 }
 
-// A guess at sizes makes everything approximate.
-void MarkGuesses(bool guessed, Counts* counts) {
+// A guess at sizes, or a node without a price, makes all metrics approximate.
+void MarkApproximate(bool guessed, Counts* counts) {
   if (guessed) counts->approximate = (uint32_t{1} << counts->values.size()) - 1;
+}
+
+bool LacksAPrice(const RangeCounts& counts) {
+  return std::any_of(counts.nodes.begin(), counts.nodes.end(),
+                     [](const NodeCounts& node) { return !node.unsupported.empty(); });
 }
 
 }  // namespace
@@ -60,11 +65,12 @@ absl::StatusOr<GraphEstimate> EstimateGraph(const Graph& graph, Facts& facts,
   result.total = counts.total;
   result.bits = counts.bits;
   result.note = counts.note;
-  MarkGuesses(view.guessed_sizes(), &result.total);
+  MarkApproximate(view.guessed_sizes() || LacksAPrice(counts), &result.total);
 
   std::map<std::string, GroupEstimate> by_operator;
   for (NodeCounts& node : counts.nodes) {
     const NodeView seen = graph.node(node.node);
+    MarkApproximate(!node.unsupported.empty(), &node.counts);
     NodeEstimate estimate{node.node, NameOf(seen, positions[node.node]),
                           std::string(seen.op_type()), node.counts, node.bits};
     DSPERSE_RETURN_IF_ERROR(
@@ -103,7 +109,7 @@ absl::StatusOr<GraphEstimate> EstimateGraph(const Graph& graph, Facts& facts,
     group.counts = slice_counts.total;
     group.bits = slice_counts.bits;
     group.note = slice_counts.note;
-    MarkGuesses(view.guessed_sizes(), &group.counts);
+    MarkApproximate(view.guessed_sizes() || LacksAPrice(slice_counts), &group.counts);
     DSPERSE_RETURN_IF_ERROR(CheckOverflow(group.counts, group.name));
     result.slices.push_back(std::move(group));
   }

@@ -261,7 +261,7 @@ double ExpanderCounter::Function(const Node& node, Priced* priced) {
     Need(in, priced);
     const Count each_reads = ReducedElements(view_, view);
     cost.add += view_.Elements(view.input(0));
-    if (Count(1) < each_reads) Divide(n, each_reads.value(), priced);
+    if (each_reads.value() != 0) Divide(n, each_reads.value(), priced);  // by 1 too
     return in;
   }
   if (op == "Softmax") {

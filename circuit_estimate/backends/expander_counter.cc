@@ -66,10 +66,10 @@ void ExpanderCounter::Divide(Count n, uint64_t divisor, Priced* priced) const {
   priced->cost.constraints += n;
   priced->cost.inputs += Count(2) * n;
   priced->cost.Check(kQuotientBits, n);
-  // The remainder r, and d − 1 − r where d is no power of two. In one digit each they share a term
+  // The remainder r (a digit even where it can only be 0), and d − 1 − r where d is no power of two. In one digit each they share a term
   // of the sum over all queries, two elements at a time, if these meet there: seen where nothing
   // else is checked.
-  priced->cost.Check(bits, power ? n : Count(2) * n);
+  priced->cost.Check(std::max(1, bits), power ? n : Count(2) * n);
   if (power) return;
   priced->mul_exact = false;
   if (bits <= 12 && n.value() % 2 == 0) priced->cost.saved_mul += Count(n.value() / 2);

@@ -146,7 +146,7 @@ double ExpanderCounter::Mul(const Node& node, Priced* priced) {
     zeros = Count(node.n.value() / elements.value()) * Count(stats->below_one);
   }
   Rescale(node.n, zeros, bits, priced);
-  priced->cost.products += node.n - zeros;
+  priced->cost.add += node.n - zeros;  // never an input of the circuit, as weights may be
   return bound;
 }
 

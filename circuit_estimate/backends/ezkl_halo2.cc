@@ -120,7 +120,7 @@ class EzklPricer : public RangePricer {
     if (!view_->IsConstantNode(node) && !counter_.AddNode(node).empty()) provable_ = false;
     RangePrice price;
     price.price = counter_.sheet().position().cells.value();
-    price.provable = provable_;
+    price.provable = price.exact = provable_;
     return price;
   }
 

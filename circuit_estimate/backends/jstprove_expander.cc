@@ -104,14 +104,19 @@ Options OptionsOf(const Parameters& parameters) {
 // What the whole circuit costs once, given what its nodes need.
 struct Once {
   bool checked = false;  // some value is range-checked: a table of 2^chunk rows
-  bool trivial = false;
+  bool trivial = false;  // a constraint between constants
+
+  void Add(const ExpanderCost& cost) {
+    checked = checked || !cost.checks.empty() || cost.checked;
+    trivial = trivial || cost.trivial;
+  }
+  Count Constraints() const { return Count((checked ? 1 : 0) + (trivial ? 1 : 0)); }
 };
 
 Counts FixedCounts(const Once& once, int chunk) {
   Counts fixed(std::size(kMetrics));
   const Count table(uint64_t{1} << chunk);
-  fixed.values[kConstraints] =
-      Count(kFixedConstraints + (once.checked ? 1 : 0) + (once.trivial ? 1 : 0));
+  fixed.values[kConstraints] = Count(kFixedConstraints) + once.Constraints();
   fixed.values[kInputs] = Count(kFixedInputs) + (once.checked ? table : Count(0));
   if (once.checked) {
     fixed.values[kMul] = Count(3) * table - Count(4);
@@ -155,32 +160,39 @@ class ExpanderPricer : public RangePricer {
   void Begin() override {
     counter_.Begin();
     price_ = RangePrice();
+    once_ = Once();
     sums_.assign(options_.chunks.size(), Counts(std::size(kMetrics)));
   }
 
   RangePrice Extend(NodeId node) override {
     if (view_->IsConstantNode(node)) return price_;
     const ExpanderCounter::Priced priced = counter_.AddNode(node);
+    const bool taken = priced.refused.empty() && priced.too_wide.empty();
     price_.bits = std::max(price_.bits, priced.bits);
-    price_.provable = price_.provable && priced.refused.empty() && priced.too_wide.empty();
-    price_.exact = price_.exact && priced.constraints_exact;
+    price_.provable = price_.provable && taken;
+    once_.Add(priced.cost);
     size_t best = 0;
     Count least;
+    bool one_price = true;
     for (size_t i = 0; i < options_.chunks.size(); ++i) {
       sums_[i] += NodeCountsAt(priced, options_.chunks[i], options_);
+      one_price = one_price && sums_[i].values[kConstraints] == sums_[0].values[kConstraints];
       Counts total = sums_[i];
-      total += FixedCounts({true, false}, options_.chunks[i]);
+      total += FixedCounts(once_, options_.chunks[i]);
       const Count cost = TotalCost(total);
       if (i == 0 || cost < least) {
         best = i;
         least = cost;
       }
     }
-    price_.price = sums_[best].values[kConstraints].value();
+    price_.price = (sums_[best].values[kConstraints] + once_.Constraints()).value();
+    // The choice of the chunk is the compiler's.
+    price_.exact =
+        price_.provable && one_price && (sums_[best].approximate >> kConstraints & 1) == 0;
     return price_;
   }
 
-  SlicePrices slice_prices() const override { return {kFixedConstraints + 1, 0, 1}; }
+  SlicePrices slice_prices() const override { return {kFixedConstraints, 0, 1}; }
   absl::string_view unit() const override { return kMetrics[kConstraints].name; }
 
  private:
@@ -188,6 +200,7 @@ class ExpanderPricer : public RangePricer {
   Options options_;
   ExpanderCounter counter_;
   std::vector<Counts> sums_;
+  Once once_;
   RangePrice price_;
 };
 
@@ -211,9 +224,7 @@ class ExpanderBackend : public Backend {
     RangeCounts result;
     for (NodeId id : range.nodes) {
       priced.push_back(counter.AddNode(id));
-      once.checked =
-          once.checked || !priced.back().cost.checks.empty() || priced.back().cost.checked;
-      once.trivial = once.trivial || priced.back().cost.trivial;
+      once.Add(priced.back().cost);
       result.bits = std::max(result.bits, priced.back().bits);
     }
     result.inputs = Counts(std::size(kMetrics));

@@ -210,6 +210,7 @@ class RemainderPricer : public RangePricer {
     std::string refused;
     nodes_ += counter_.AddNode(node, &price_.exact, &refused);
     price_.provable = price_.provable && refused.empty();
+    price_.exact = price_.exact && refused.empty();
     price_.price = (nodes_ + counter_.Fillers()).value();
     return price_;
   }

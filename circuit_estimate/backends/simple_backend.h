@@ -51,7 +51,7 @@ class SimpleBackend : public Backend {
         if (view_->IsConstantNode(node)) return price_;
         const SimplePrice price = backend_.PriceOf(*view_, view_->graph().node(node), parameters_);
         price_.price = (Count(price_.price) + price.price).value();
-        price_.exact = price_.exact && price.exact;
+        price_.exact = price_.exact && price.exact && price.unsupported.empty();
         price_.provable = price_.provable && price.unsupported.empty();
         return price_;
       }

@@ -168,7 +168,7 @@ TEST(EstimatePropertiesTest, NodesBoundaryAndFixedPriceSumToTheTotal) {
   }
 }
 
-TEST(EstimatePropertiesTest, APricerAnswersWhatTheEstimateCountsForItsNodes) {
+TEST(EstimatePropertiesTest, APricerAndItsSlicePricesAnswerWhatTheEstimateCounts) {
   const Graph graph = Net(RandomNodes(5, 14), {"v13"});
   for (const Backend* backend : AllBackends()) {
     if (backend->name() == "jstprove_remainder") continue;  // fillers of its groups are no node's
@@ -187,10 +187,11 @@ TEST(EstimatePropertiesTest, APricerAnswersWhatTheEstimateCountsForItsNodes) {
         EXPECT_GE(price.price, last) << backend->name();
         last = price.price;
       }
-      Count nodes;
-      for (const NodeEstimate& node : estimate.nodes) nodes += node.counts.values[0];
+      const SlicePrices slice = pricer->slice_prices();
+      const uint64_t all = price.price + slice.per_slice + slice.per_input_element * 64 +
+                           slice.per_output_element * 64;
       // EZKL aligns to columns: a range that begins with no inputs may be a cell off.
-      EXPECT_NEAR(static_cast<double>(price.price), static_cast<double>(nodes.value()),
+      EXPECT_NEAR(static_cast<double>(all), static_cast<double>(Price(estimate)),
                   backend->name() == "ezkl_halo2" ? 2 : 0)
           << backend->name() << " round " << round;
       EXPECT_EQ(price.provable, estimate.unsupported.empty()) << backend->name();
