@@ -79,11 +79,13 @@ absl::StatusOr<FoldReport> FoldModel(Graph& graph, const FoldOptions& options) {
   if (options.lower && options.target != nullptr) {
     // What a lowering makes is folded again, so both run to one fixed point. Only now: a
     // BatchNormalization that folding absorbs must not have become Mul and Add before.
+    report.provable_before = MeasureProvability(graph, context.facts(), *options.target);
     std::vector<const Pass*> passes = list.passes;
     passes.insert(passes.end(), Lowerings().begin(), Lowerings().end());
     DSPERSE_ASSIGN_OR_RETURN(const PipelineResult lowered,
                              RunPipeline(passes, graph, context, pipeline));
     Merge(lowered, result);
+    report.provable_after = MeasureProvability(graph, context.facts(), *options.target);
   }
   report.changed = result.changed || !report.frozen_inputs.empty();
   report.rounds = result.rounds;

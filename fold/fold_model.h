@@ -11,11 +11,13 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "fold/ir/graph.h"
+#include "fold/ops/provability.h"
 #include "fold/pass.h"
 #include "fold/pipeline.h"
 
@@ -52,6 +54,9 @@ struct FoldReport {
   std::vector<PassStats> passes;
   std::vector<Remark> remarks;
   std::vector<std::string> frozen_inputs;
+  // With FoldOptions::lower: what the target proves after folding, before and after lowering.
+  std::optional<Provability> provable_before;
+  std::optional<Provability> provable_after;
   double seconds = 0;
 };
 
