@@ -23,6 +23,7 @@
 #include "slicer/cli/estimate_text.h"
 #include "slicer/cli/exit_code.h"
 #include "slicer/cli/json_file.h"
+#include "slicer/cli/lowering_flags.h"
 #include "slicer/cli/model_in_out.h"
 #include "slicer/cli/slices_of.h"
 
@@ -35,7 +36,8 @@ struct EstimateFlags {
   ModelFlags model;
   std::string backend = "jstprove_expander";
   std::string by;
-  std::string target;
+  LoweringFlags lowering;
+  InputShapeFlags shapes;
   std::string slice_points;
   std::vector<std::string> parameters;
   int64_t top = 0;
@@ -47,7 +49,7 @@ struct EstimateFlags {
 struct Request {
   std::vector<std::pair<const Backend*, Parameters>> backends;
   EstimateRows rows = EstimateRows::kOperators;
-  const Target* target = nullptr;
+  FoldOptions fold;
 };
 
 // "@FILE" stands for the file's contents.
@@ -89,12 +91,13 @@ absl::StatusOr<Request> ParseRequest(const EstimateFlags& flags) {
     }
     if (!taken) return UsageError(absl::StrCat("--param: ", last.message()));
   }
-  if (!flags.target.empty()) {
-    request.target = Target::Find(flags.target);
-    if (request.target == nullptr) {
-      return UsageError(absl::StrCat("--target ", flags.target, ": none of ",
-                                     absl::StrJoin(Target::Names(), ", ")));
-    }
+  DSPERSE_RETURN_IF_ERROR(
+      ApplyLoweringFlags(flags.lowering, flags.backend == "all" ? "" : flags.backend,
+                         &request.fold));
+  if (request.fold.lower && flags.backend != "all") {
+    DSPERSE_ASSIGN_OR_RETURN(
+        request.fold.pricer,
+        MakePricerFactory(*request.backends[0].first, request.backends[0].second));
   }
   if (flags.by == "node") request.rows = EstimateRows::kNodes;
   if (flags.by == "slice") request.rows = EstimateRows::kSlices;
@@ -103,18 +106,11 @@ absl::StatusOr<Request> ParseRequest(const EstimateFlags& flags) {
   return request;
 }
 
-// Nodes of the model that the target can't prove.
-Json NotProven(const Graph& graph, Facts& facts, const Target& target) {
-  Json list = Json::array();
-  for (NodeId id : graph.Nodes(graph.main())) {
-    const NodeView node = graph.node(id);
-    std::string why = target.WhyNot(graph, node, facts);
-    if (why.empty()) continue;
-    list.push_back(
-        {{"node", std::string(node.name())}, {"op", std::string(node.op_type())}, {"reason", why}});
-  }
-  return list;
-}
+// What the target proves of the model as it came, and as folded and lowered.
+struct Proven {
+  std::optional<Provability> before;
+  std::optional<Provability> after;
+};
 
 // One backend's results for what is printed.
 struct Outcome {
@@ -123,7 +119,7 @@ struct Outcome {
 };
 
 void Print(const EstimateFlags& flags, const Request& request, const std::vector<Outcome>& outcomes,
-           const Json& not_proven, CliContext& context) {
+           const Proven& proven, CliContext& context) {
   if (flags.csv) {
     for (const Outcome& outcome : outcomes) {
       context.out() << CsvHeader(*outcome.after->backend);
@@ -143,9 +139,10 @@ void Print(const EstimateFlags& flags, const Request& request, const std::vector
                       ? ComparisonJson(*outcome.before, *outcome.after, request.rows)
                       : ToJson(*outcome.after, request.rows);
       for (auto& [key, value] : body.items()) result[key] = std::move(value);
-      if (request.target != nullptr) {
-        result["target"] = std::string(request.target->name());
-        result["not_proven"] = not_proven;
+      if (request.fold.lower) {
+        result["target"] = flags.lowering.target;
+        result["provable"] = {{"before", ProvabilityJson(*proven.before)},
+                              {"after", ProvabilityJson(*proven.after)}};
       }
       results.push_back(std::move(result));
     }
@@ -162,14 +159,8 @@ void Print(const EstimateFlags& flags, const Request& request, const std::vector
                                            context)
                           : EstimateText(*outcome.after, request.rows, flags.top, context));
   }
-  if (request.target == nullptr) return;
-  context.out() << "\n"
-                << not_proven.size() << " nodes that " << request.target->name()
-                << " can't prove\n";
-  for (size_t i = 0; i < not_proven.size() && i < 10; ++i) {
-    context.out() << "  " << not_proven[i]["node"].get<std::string>() << " ("
-                  << not_proven[i]["op"].get<std::string>()
-                  << "): " << not_proven[i]["reason"].get<std::string>() << "\n";
+  if (request.fold.lower) {
+    context.out() << "\n" << ProvabilityText(flags.lowering.target, &*proven.before, *proven.after);
   }
 }
 
@@ -191,6 +182,10 @@ absl::StatusOr<std::vector<NodeRange>> SlicesFromPoints(const std::string& point
 
 absl::Status EstimateFile(const EstimateFlags& flags, const Request& request, CliContext& context) {
   DSPERSE_ASSIGN_OR_RETURN(LoadedModel model, Load(flags.model, context));
+  DSPERSE_RETURN_IF_ERROR(SetInputShapes(flags.shapes, &model.graph));
+  if (request.fold.lower) {  // rewrites need sizes
+    for (const std::string& notice : DefaultFirstDimensions(&model.graph)) context.Note(notice);
+  }
   std::vector<Outcome> outcomes(request.backends.size());
   std::vector<NodeRange> slices;
   if (!flags.slice_points.empty()) {
@@ -208,31 +203,27 @@ absl::Status EstimateFile(const EstimateFlags& flags, const Request& request, Cl
     }
     return absl::OkStatus();
   };
-  if (flags.fold || request.target != nullptr) {
+  Proven proven;
+  if (request.fold.lower) {
+    Facts facts(&model.graph);
+    proven.before = MeasureProvability(model.graph, facts, *request.fold.target);
+  }
+  if (flags.fold || request.fold.lower) {
     if (flags.fold) DSPERSE_RETURN_IF_ERROR(estimate_all(&Outcome::before));
-    FoldOptions options;
-    options.target = request.target;
-    if (request.target != nullptr) {
-      DSPERSE_ASSIGN_OR_RETURN(options.pricer, MakePricerFactory(*request.backends[0].first,
-                                                                 request.backends[0].second));
-    }
-    DSPERSE_RETURN_IF_ERROR(FoldModel(model.graph, options).status());
+    DSPERSE_ASSIGN_OR_RETURN(FoldReport report, FoldModel(model.graph, request.fold));
+    proven.after = std::move(report.provable_after);
     slices.clear();
   }
   DSPERSE_RETURN_IF_ERROR(estimate_all(&Outcome::after));
-  Json not_proven;
-  if (request.target != nullptr) {
-    Facts facts(&model.graph);
-    not_proven = NotProven(model.graph, facts, *request.target);
-  }
-  Print(flags, request, outcomes, not_proven, context);
-  return absl::OkStatus();
+  Print(flags, request, outcomes, proven, context);
+  if (!flags.lowering.require_provable) return absl::OkStatus();
+  return RequireProvable(*proven.after, flags.lowering.target);
 }
 
 // Each slice as a circuit of its own; totals add them up.
 absl::Status EstimateDirectory(const EstimateFlags& flags, const Request& request,
                                CliContext& context) {
-  if (flags.fold || request.target != nullptr) {
+  if (flags.fold || request.fold.lower) {
     return UsageError("--fold and --target go with a model, not with a directory of slices");
   }
   std::vector<Outcome> outcomes;
@@ -244,7 +235,7 @@ absl::Status EstimateDirectory(const EstimateFlags& flags, const Request& reques
   }
   Request by_slice = request;
   if (flags.by.empty()) by_slice.rows = EstimateRows::kSlices;
-  Print(flags, by_slice, outcomes, Json(), context);
+  Print(flags, by_slice, outcomes, Proven(), context);
   return absl::OkStatus();
 }
 
@@ -275,10 +266,8 @@ void AddEstimateCommand(CLI::App& app, CliContext& context) {
                    "First node indices of slices, for --by slice: 0,12,40")
       ->type_name("LIST");
   command->add_flag("--fold", flags->fold, "Fold the model and show before and after side by side");
-  command
-      ->add_option("--target", flags->target,
-                   "Fold and lower for this prover first: jstprove, ezkl")
-      ->type_name("NAME");
+  AddLoweringFlags(*command, "; the model is folded first", flags->lowering);
+  AddInputShapeFlags(*command, flags->shapes);
   command->add_flag("--json", flags->json, "As JSON");
   command->add_flag("--csv", flags->csv, "As CSV");
   command->callback([flags, &context] {

@@ -15,6 +15,7 @@
 #include "slicer/cli/exit_code.h"
 #include "slicer/cli/fold_report.h"
 #include "slicer/cli/json_file.h"
+#include "slicer/cli/lowering_flags.h"
 #include "slicer/cli/model_in_out.h"
 
 namespace dsperse {
@@ -27,6 +28,7 @@ struct FoldFlags {
   bool explain = false;
   bool json = false;
   FoldOptions fold;
+  LoweringFlags lowering;
   SaveOptions save;
 };
 
@@ -35,6 +37,7 @@ absl::StatusOr<FileFold> FoldOnce(const FoldFlags& flags, bool check_weights, Cl
   FileFold result;
   result.input = flags.model.path;
   result.output = flags.output;
+  if (flags.fold.lower) result.target = flags.lowering.target;
   Stopwatch watch;
   context.Progress("loading …");
   DSPERSE_ASSIGN_OR_RETURN(LoadedModel model, Load(flags.model, context));
@@ -45,6 +48,9 @@ absl::StatusOr<FileFold> FoldOnce(const FoldFlags& flags, bool check_weights, Cl
   FoldOptions options = flags.fold;
   options.pass_options.check_weights = check_weights;
   DSPERSE_ASSIGN_OR_RETURN(result.report, FoldModel(model.graph, options));
+  if (flags.lowering.require_provable) {
+    DSPERSE_RETURN_IF_ERROR(RequireProvable(*result.report.provable_after, flags.lowering.target));
+  }
   context.Progress("saving …");
   watch = Stopwatch();
   absl::StatusOr<SavedModel> saved = SaveModel(model.graph, flags.output, flags.save);
@@ -57,7 +63,8 @@ absl::StatusOr<FileFold> FoldOnce(const FoldFlags& flags, bool check_weights, Cl
   return result;
 }
 
-absl::Status RunFold(const FoldFlags& flags, CliContext& context) {
+absl::Status RunFold(FoldFlags& flags, CliContext& context) {
+  DSPERSE_RETURN_IF_ERROR(ApplyLoweringFlags(flags.lowering, "", &flags.fold));
   // A misspelt pass is a usage error, whatever the model.
   const absl::StatusOr<PassList> passes = ParsePassList(flags.fold.passes);
   if (!passes.ok()) return UsageError(passes.status().message());
@@ -106,6 +113,7 @@ void AddFoldCommand(CLI::App& app, CliContext& context) {
                    "How much larger a folded constant may be than what it frees (1 MiB)")
       ->transform(CLI::AsSizeValue(false))
       ->type_name("BYTES");
+  AddLoweringFlags(*command, " (default)", flags->lowering);
   command->add_flag("--external-data", flags->save.external_data,
                     "Large constants go to a file beside the model");
   command->add_flag("--fsync", flags->save.fsync, "Return when the file would survive a power loss");

@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
+#include "slicer/cli/lowering_flags.h"
 #include "slicer/cli/text_table.h"
 
 namespace dsperse {
@@ -83,6 +84,11 @@ Json ToJson(const FileFold& fold) {
                       {"bytes", pass.bytes},
                       {"seconds", pass.seconds}});
   }
+  if (report.provable_after.has_value()) {
+    json["target"] = fold.target;
+    json["provable"] = {{"before_lowering", ProvabilityJson(*report.provable_before)},
+                        {"after", ProvabilityJson(*report.provable_after)}};
+  }
   json["frozen_inputs"] = report.frozen_inputs;
   json["notes"] = fold.notes;
   Json& remarks = json["remarks"] = Json::array();
@@ -107,6 +113,9 @@ std::string SummaryText(const FileFold& fold, const CliContext& context) {
   absl::StrAppend(&out, "\n", table.ToString(2), "  passes applied: ", PassesText(report),
                   "\n  time: load ", HumanSeconds(fold.load_seconds), ", fold ",
                   HumanSeconds(report.seconds), ", save ", HumanSeconds(fold.save_seconds), "\n");
+  if (report.provable_after.has_value()) {
+    out += ProvabilityText(fold.target, &*report.provable_before, *report.provable_after);
+  }
   const bool frozen_would_help =
       std::any_of(report.remarks.begin(), report.remarks.end(), [](const Remark& r) {
         return r.kind == Remark::Kind::kMissed && r.op == "BatchNormalization" &&

@@ -15,6 +15,7 @@ namespace dsperse {
 // A fold from file to file.
 struct FileFold {
   std::string input, output;
+  std::string target;  // that it was lowered for; "": none
   int64_t bytes_before = 0, bytes_after = 0;  // of the model and its external data
   double load_seconds = 0, save_seconds = 0;
   std::vector<std::string> notes;  // of the loader

@@ -19,6 +19,7 @@
 #include "slicer/cli/cli.h"
 #include "slicer/cli/exit_code.h"
 #include "slicer/cli/json_file.h"
+#include "slicer/cli/lowering_flags.h"
 #include "slicer/cli/model_in_out.h"
 #include "slicer/cli/text_table.h"
 #include "slicer/prepare.h"
@@ -38,6 +39,7 @@ struct SliceFlags {
   bool no_lower = false;
   bool dry_run = false;
   bool json = false;
+  LoweringFlags lowering;
   PrepareOptions prepare;
   WriteOptions write;
 };
@@ -101,6 +103,22 @@ std::string Table(const nlohmann::ordered_json& account, CliContext& context) {
       " order; largest slice ", WithCommas(static_cast<int64_t>(totals["largest_price"].get<uint64_t>())), ")\n");
 }
 
+// Unimplemented, naming what is not proven and why.
+absl::Status RequireProvableSlices(const Prepared& prepared) {
+  const Target* target = prepared.plan_options.target;
+  if (target == nullptr) {
+    return UsageError("--require-provable needs a target: --target jstprove or ezkl");
+  }
+  DSPERSE_RETURN_IF_ERROR(RequireProvable(
+      MeasureProvability(*prepared.graph, *prepared.facts, *target), target->name()));
+  for (size_t i = 0; i < prepared.plan.slices.size(); ++i) {
+    const Slice& slice = prepared.plan.slices[i];
+    if (!slice.arithmetic || slice.provable) continue;
+    return absl::UnimplementedError(absl::StrCat("slice ", i, ": ", slice.reason));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status RunSlice(SliceFlags& flags, CliContext& context) {
   if (flags.output.empty() && !flags.dry_run) {
     return UsageError("-o DIR is missing (or --dry-run, to see the plan only)");
@@ -115,6 +133,8 @@ absl::Status RunSlice(SliceFlags& flags, CliContext& context) {
   options.plan.budget = flags.budget;
   options.fold = !flags.no_fold;
   options.lower = !flags.no_lower;
+  options.target = flags.lowering.target;
+  options.fold_options.pass_options.exact = flags.lowering.exact;
   DSPERSE_ASSIGN_OR_RETURN(options.plan.cuts, ReadCuts(flags.cut));
   if (*policy == Policy::kPoints && options.plan.cuts.empty()) {
     return UsageError("--policy points needs --cut TENSOR,… or --cut @FILE");
@@ -128,6 +148,10 @@ absl::Status RunSlice(SliceFlags& flags, CliContext& context) {
   DSPERSE_ASSIGN_OR_RETURN(const Prepared prepared, Prepare(std::move(model.graph), options));
   for (const std::string& notice : prepared.notices) context.Note(notice);
   for (const std::string& warning : prepared.warnings) context.Warning(warning);
+
+  if (flags.lowering.require_provable) {
+    DSPERSE_RETURN_IF_ERROR(RequireProvableSlices(prepared));
+  }
 
   std::optional<WrittenDirectory> written;
   if (!flags.dry_run) {
@@ -201,7 +225,7 @@ void AddSliceCommand(CLI::App& app, CliContext& context) {
   command->add_option("--cut", flags->cut, "Tensors to cut behind: a,b,c or @FILE with one a line");
   command->add_option("--backend", prepare.backend, "Whose prices count (jstprove_expander)");
   command->add_option("--param", prepare.parameters, "KEY=VALUE of the backend; may be repeated");
-  command->add_option("--target", prepare.target, "jstprove, ezkl or none; by default the backend's own");
+  AddLoweringFlags(*command, "; by default the backend's own", flags->lowering);
   command->add_option("--passes", prepare.fold_options.passes, "As for `fold`")->type_name("LIST");
   command->add_option("--input-shape", prepare.shapes.input_shapes, "[NAME=]1,3,224,224");
   command->add_option("--dim", prepare.shapes.dims, "NAME=NUMBER of a named dimension");

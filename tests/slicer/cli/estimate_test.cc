@@ -142,15 +142,59 @@ TEST(EstimateCommand, ReadsADirectoryOfSlices) {
   EXPECT_EQ(Cli({"estimate", out}).code, 3);
 }
 
-TEST(EstimateCommand, TargetListsWhatIsNotProven) {
+TEST(EstimateCommand, TargetLowersAndSaysWhatIsProven) {
   TempDir dir;
-  const Json json = Json::parse(
-      Cli({"estimate",
-           dir.Write("m.onnx", ExportAll(ParseGraph("g (float[4] x) => (y) { [a] y = Abs(x) }"))),
-           "--target", "ezkl", "--json"})
-          .out);
-  EXPECT_EQ(json["target"], "ezkl");
-  EXPECT_TRUE(json["not_proven"].empty());
+  const std::string in = dir.Write("m.onnx", Model());
+  const Json json = Json::parse(Cli({"estimate", in, "--target", "jstprove", "--json"}).out);
+  EXPECT_EQ(json["target"], "jstprove");
+  // Relu and BatchNormalization can't be proven; folded and written as Max, all can.
+  EXPECT_EQ(json["provable"]["before"]["arithmetic_nodes"], 3);
+  EXPECT_EQ(json["provable"]["before"]["provable_nodes"], 0);
+  EXPECT_EQ(json["provable"]["before"]["unprovable"][1]["node"], "bn");
+  EXPECT_EQ(json["provable"]["after"]["arithmetic_nodes"], 2);
+  EXPECT_EQ(json["provable"]["after"]["provable_nodes"], 2);
+  EXPECT_EQ(json["operators"][0]["op"], "Conv");
+  EXPECT_EQ(json["operators"][1]["op"], "Max");
+  EXPECT_THAT(Cli({"estimate", in, "--target", "jstprove"}).out,
+              HasSubstr("provable by jstprove: 0 of 3 nodes, 0.0 % of multiply-adds → 2 of 2 nodes, "
+                        "100.0 % of multiply-adds"));
+}
+
+TEST(EstimateCommand, RequireProvableNamesWhatIsLeft) {
+  TempDir dir;
+  const std::string in = dir.Write(
+      "m.onnx", ExportAll(ParseGraph("g (float[4] x) => (y) { [a] z = Neg(x) [b] y = Ceil(z) }")));
+  EXPECT_EQ(Cli({"estimate", in, "--target", "jstprove"}).code, 0);
+  const CliResult refused =
+      Cli({"estimate", in, "--target", "jstprove", "--require-provable", "--json"});
+  EXPECT_EQ(refused.code, 4);
+  EXPECT_THAT(refused.err, HasSubstr("jstprove can't prove 1 of 2 nodes: Ceil 'b': operator Ceil"));
+  EXPECT_EQ(Json::parse(refused.out)["provable"]["after"]["provable_nodes"], 1);
+  EXPECT_EQ(Cli({"estimate", in, "--require-provable"}).code, 2);
+}
+
+TEST(EstimateCommand, NothingIsExactWhileANodeHasNoPrice) {
+  TempDir dir;
+  const std::string in = dir.Write(
+      "m.onnx", ExportAll(ParseGraph("g (float[4] x) => (y) { [a] z = Relu(x) [b] y = Ceil(z) }")));
+  const Json json = Json::parse(Cli({"estimate", in, "--json", "--backend", "all"}).out);
+  for (const Json& estimate : json["estimates"]) {
+    EXPECT_FALSE(estimate["unsupported"].empty()) << estimate["backend"];
+    for (const auto& [metric, how] : estimate["exactness"].items()) {
+      EXPECT_EQ(how, "approximate") << estimate["backend"] << " " << metric;
+    }
+  }
+}
+
+TEST(EstimateCommand, InputShapesFillWhatTheModelLeavesOpen) {
+  TempDir dir;
+  const std::string in = dir.Write(
+      "m.onnx", ExportAll(ParseGraph("g (float[N, C] x) => (y) { [a] y = Relu(x) }")));
+  const Json guessed = Json::parse(Cli({"estimate", in, "--json"}).out);
+  EXPECT_EQ(guessed["exactness"]["constraints"], "approximate");
+  const Json told = Json::parse(Cli({"estimate", in, "--json", "--input-shape", "1,16"}).out);
+  EXPECT_EQ(told["totals"]["constraints"], 16 * 2 + 16 + 5);
+  EXPECT_EQ(Cli({"estimate", in, "--dim", "D=4"}).code, 3);
 }
 
 TEST(EstimateCommand, WrongUse) {

@@ -1,4 +1,5 @@
 #include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -91,6 +92,51 @@ TEST(FoldCommand, PassesNoneCopies) {
   const std::string in = dir.Write("in.onnx", Model());
   EXPECT_EQ(Cli({"fold", in, "-o", dir.File("out.onnx"), "--passes", "none"}).code, 0);
   EXPECT_EQ(dir.Read("out.onnx"), Model());
+}
+
+TEST(FoldCommand, TargetLowersAfterFolding) {
+  TempDir dir;
+  const std::string in = dir.Write("in.onnx", Model());
+  const CliResult result =
+      Cli({"fold", in, "-o", dir.File("out.onnx"), "--target", "jstprove", "--json"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const Json json = Json::parse(result.out);
+  EXPECT_EQ(json["target"], "jstprove");
+  EXPECT_EQ(json["after"]["operators"].value("Relu", 0), 0);
+  EXPECT_EQ(json["after"]["batch_normalizations"], 0);
+  EXPECT_EQ(json["provable"]["before_lowering"]["provable_nodes"], 0);
+  EXPECT_EQ(json["provable"]["after"]["provable_nodes"],
+            json["provable"]["after"]["arithmetic_nodes"]);
+}
+
+TEST(FoldCommand, PassesNoneWithATargetLowersAlone) {
+  TempDir dir;
+  const std::string in = dir.Write("in.onnx", ExportAll(ParseGraph(R"(
+    g (float[2] x) => (float[2] out) { y = Identity(x) [r] out = Relu(y) })")));
+  const Json json = Json::parse(Cli({"fold", in, "-o", dir.File("out.onnx"), "--target", "jstprove",
+                                     "--passes", "none", "--json"})
+                                    .out);
+  EXPECT_EQ(json["after"]["operators"]["Max"], 1);
+  EXPECT_EQ(json["after"]["operators"]["Identity"], 1);
+}
+
+TEST(FoldCommand, ExactLeavesWhatWouldBeRoundedOtherwise) {
+  TempDir dir;
+  const std::string in = dir.Write("in.onnx", Model());
+  const std::vector<std::string> command = {"fold", in, "-o", dir.File("out.onnx"), "--target",
+                                            "jstprove", "--exact", "--json"};
+  const Json json = Json::parse(Cli(command).out);
+  EXPECT_EQ(json["after"]["operators"].value("Relu", 0), 0);  // written as Max: the same
+  EXPECT_EQ(json["after"]["batch_normalizations"], 1);        // would be a product and a sum
+  std::vector<std::string> strict = command;
+  strict.push_back("--require-provable");
+  strict[3] = dir.File("strict.onnx");
+  const CliResult refused = Cli(strict);
+  EXPECT_EQ(refused.code, 4);
+  EXPECT_THAT(refused.err, HasSubstr("BatchNormalization 'late'"));
+  EXPECT_THAT(dir.Names(), ElementsAre("in.onnx", "out.onnx"));
+  EXPECT_EQ(Cli({"fold", in, "-o", dir.File("x.onnx"), "--exact"}).code, 2);
+  EXPECT_EQ(Cli({"fold", in, "-o", dir.File("x.onnx"), "--target", "plonk"}).code, 2);
 }
 
 TEST(FoldCommand, VerifyEachFindsNothing) {

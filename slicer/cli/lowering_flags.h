@@ -1,0 +1,44 @@
+// The flags of lowering, shared by the subcommands that rewrite a model for a prover.
+#ifndef DSPERSE_SLICER_CLI_LOWERING_FLAGS_H_
+#define DSPERSE_SLICER_CLI_LOWERING_FLAGS_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "fold/fold_model.h"
+#include "nlohmann/json_fwd.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace dsperse {
+
+struct LoweringFlags {
+  std::string target;  // "": the subcommand's own; "none": no lowering
+  bool exact = false;
+  bool require_provable = false;
+};
+
+// `--target`, `--exact`, `--require-provable`. `by_default` ends the help of `--target`.
+void AddLoweringFlags(CLI::App& command, absl::string_view by_default, LoweringFlags& flags);
+
+// Target and classes of rewrites as the flags say; the pricer is that of `backend`, or where it is
+// "" of the target's own backend. Without a target nothing is lowered. Usage errors: no such
+// target; --exact or --require-provable without one.
+absl::Status ApplyLoweringFlags(const LoweringFlags& flags, absl::string_view backend,
+                                FoldOptions* options);
+
+// {"arithmetic_nodes", "provable_nodes", "multiply_adds", "provable_multiply_adds",
+// "uncounted_nodes", "unprovable": [{node, op, reason}]}.
+nlohmann::ordered_json ProvabilityJson(const Provability& provability);
+
+// "  provable by jstprove: 12 of 20 nodes (60.0 %), 81.3 % of multiply-adds → 20 of 20 …\n", and a
+// line for each of the first nodes that are not. `before` may be null.
+std::string ProvabilityText(absl::string_view target, const Provability* before,
+                            const Provability& after);
+
+}  // namespace dsperse
+
+#endif  // DSPERSE_SLICER_CLI_LOWERING_FLAGS_H_
