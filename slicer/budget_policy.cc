@@ -25,7 +25,8 @@ class Ranges {
          const PlanOptions& options)
       : sequence_(sequence), kinds_(kinds), pricer_(pricer), options_(options) {}
 
-  // Calls `visit(end, price)` for each slice [begin, end) that is allowed.
+  // Calls `visit(end, price)` for each slice [begin, end) that is allowed, until it answers false.
+  // [begin, begin + 1) always is.
   template <typename Visit>
   void From(int begin, Visit&& visit) {
     const SlicePrices prices = pricer_.slice_prices();
@@ -48,7 +49,7 @@ class Ranges {
         if (!fails && (range.bits > options_.max_bits || !range.provable)) return;
         if (options_.budget && range.price > *options_.budget) return;
       }
-      if (alone || !options_.budget || price <= *options_.budget) visit(p + 1, price);
+      if ((alone || !options_.budget || price <= *options_.budget) && !visit(p + 1, price)) return;
     }
   }
 
@@ -59,6 +60,52 @@ class Ranges {
   const PlanOptions& options_;
   std::unique_ptr<BoundaryCounter> counter_;
 };
+
+// Elements live across a cut before each position.
+std::vector<int64_t> CrossingElements(const Sequence& sequence) {
+  const size_t n = static_cast<size_t>(sequence.size());
+  std::vector<int64_t> change(n + 2, 0);
+  for (int p = 0; p < sequence.size(); ++p) {
+    for (ValueId v : sequence.Writes(p)) {
+      const int last = std::min(sequence.LastReadAt(v), sequence.size());
+      if (last <= p) continue;
+      change[static_cast<size_t>(p) + 1] += sequence.Elements(v);
+      change[static_cast<size_t>(last) + 1] -= sequence.Elements(v);
+    }
+  }
+  for (size_t p = 1; p < change.size(); ++p) change[p] += change[p - 1];
+  change.resize(n + 1);
+  return change;
+}
+
+// Where slices of a large graph may begin: wherever fewer elements cross than just before and just
+// after (of a run of places with equally many, at its first and its last), and, between two such places
+// that no single slice joins, wherever the longest one ends. So a plan exists. By position, size() + 1.
+std::vector<bool> NarrowPlaces(const Sequence& sequence, Ranges& ranges) {
+  const int n = sequence.size();
+  const std::vector<int64_t> crossing = CrossingElements(sequence);
+  std::vector<bool> place(static_cast<size_t>(n) + 1, false);
+  place[0] = place[static_cast<size_t>(n)] = true;
+  int first = 0;  // of the places with equally many elements
+  for (int p = 1; p < n; ++p) {
+    const int64_t here = crossing[static_cast<size_t>(p)];
+    if (here != crossing[static_cast<size_t>(p) - 1]) first = p;
+    const bool fell = first > 0 && crossing[static_cast<size_t>(first) - 1] > here;
+    if (fell && crossing[static_cast<size_t>(p) + 1] > here) {
+      place[static_cast<size_t>(first)] = place[static_cast<size_t>(p)] = true;
+    }
+  }
+  for (int begin = 0; begin < n;) {
+    int reached = begin;
+    ranges.From(begin, [&](int end, uint64_t) {
+      reached = end;
+      return !place[static_cast<size_t>(end)];
+    });
+    place[static_cast<size_t>(reached)] = true;
+    begin = reached;
+  }
+  return place;
+}
 
 // Best plan of the first `i` positions: two numbers to minimise, in that order.
 struct Best {
@@ -81,6 +128,9 @@ BudgetCuts PlanByBudget(const Sequence& sequence, const std::vector<NodeKind>& k
                         RangePricer& pricer, const PlanOptions& options) {
   Ranges ranges(sequence, kinds, pricer, options);
   const int n = sequence.size();
+  const std::vector<bool> place = n > kManyNodes
+                                      ? NarrowPlaces(sequence, ranges)
+                                      : std::vector<bool>(static_cast<size_t>(n) + 1, true);
   // `step` says what a slice of `price` adds; slices dearer than `cap` are not taken.
   auto solve = [&](auto&& step, uint64_t cap) {
     std::vector<Best> best(static_cast<size_t>(n) + 1);
@@ -89,11 +139,12 @@ BudgetCuts PlanByBudget(const Sequence& sequence, const std::vector<NodeKind>& k
       const Best from = best[static_cast<size_t>(begin)];
       if (!from.reached) continue;
       ranges.From(begin, [&](int end, uint64_t price) {
-        if (price > cap) return;
+        if (price > cap || !place[static_cast<size_t>(end)]) return true;
         const auto [first, second] = step(from, price);
         Best& to = best[static_cast<size_t>(end)];
-        if (to.reached && std::tie(to.first, to.second) <= std::tie(first, second)) return;
+        if (to.reached && std::tie(to.first, to.second) <= std::tie(first, second)) return true;
         to = {first, second, begin, true};
+        return true;
       });
     }
     return best;

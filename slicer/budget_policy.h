@@ -25,7 +25,12 @@ struct BudgetCuts {
 uint64_t SlicePrice(uint64_t node_price, int64_t in_elements, int64_t out_elements,
                     const SlicePrices& prices);
 
-// `kinds` by position. Of equally good plans the one with the longest last slices is taken.
+// Beyond so many nodes only one order is looked at, and slices begin only at narrow places.
+inline constexpr int kManyNodes = 1000;
+
+// `kinds` by position. Up to kManyNodes nodes the plan is optimal among all cuts. Beyond, slices begin
+// only where fewer elements cross than just before and just after, or where no slice goes further: a
+// depthwise Conv that became a thousand Convs is cut within only if it has to be. Of equally good plans the one with the longest last slices is taken.
 BudgetCuts PlanByBudget(const Sequence& sequence, const std::vector<NodeKind>& kinds,
                         RangePricer& pricer, const PlanOptions& options);
 

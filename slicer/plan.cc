@@ -53,9 +53,7 @@ class Planner {
         begins = DsperseCuts(graph_, sequence, options_.dsperse_estimate);
         break;
       case Policy::kLayer:
-        for (int p = 1; p < sequence.size(); ++p) {
-          if (BeginsALayer(graph_.node(sequence.node(p)).op_type())) begins.push_back(p);
-        }
+        begins = AtLayers(sequence);
         break;
       case Policy::kPoints: {
         DSPERSE_ASSIGN_OR_RETURN(begins, AtTensors(sequence));
@@ -75,14 +73,15 @@ class Planner {
     std::tuple<uint64_t, uint64_t> best_score;
     std::vector<NamedOrder> orders = TopologicalOrders(graph_, facts_);
     // Every order costs a plan of its own: a large graph is planned in the order of its file.
-    constexpr size_t kManyNodes = 1000;
-    if (orders[0].order.size() > kManyNodes) orders.resize(1);
+    if (orders[0].order.size() > static_cast<size_t>(kManyNodes)) orders.resize(1);
+    std::vector<NodeKind> kind_of(static_cast<size_t>(graph_.NodeLimit()));
+    for (NodeId n : orders[0].order) kind_of[static_cast<size_t>(n.index)] = KindOf(n);
     for (NamedOrder& candidate : orders) {
       DSPERSE_ASSIGN_OR_RETURN(const Sequence sequence,
                                Sequence::Make(graph_, facts_, std::move(candidate.order)));
       std::vector<NodeKind> kinds;
       kinds.reserve(static_cast<size_t>(sequence.size()));
-      for (NodeId n : sequence.order()) kinds.push_back(KindOf(n));
+      for (NodeId n : sequence.order()) kinds.push_back(kind_of[static_cast<size_t>(n.index)]);
       const BudgetCuts cuts = PlanByBudget(sequence, kinds, pricer_, options_);
       const std::tuple<uint64_t, uint64_t> score = {cuts.first, cuts.second};
       if (best && best_score <= score) continue;
@@ -105,6 +104,24 @@ class Planner {
   std::string WhyNot(NodeId n) {
     if (options_.target == nullptr) return "";
     return options_.target->WhyNot(graph_, graph_.node(n), facts_);
+  }
+
+  std::vector<int> AtLayers(const Sequence& sequence) const {
+    std::vector<int> begins = {0};
+    NodeId split;  // the one that the present layer begins with
+    for (int p = 0; p < sequence.size(); ++p) {
+      const NodeView node = graph_.node(sequence.node(p));
+      if (!BeginsALayer(node.op_type())) continue;
+      NodeId maker = node.input(0).valid() ? graph_.Producer(node.input(0)) : NodeId();
+      if (!maker.valid() || !graph_.node(maker).Is("Split")) maker = NodeId();
+      if (maker.valid() && maker == split) continue;
+      split = maker;
+      const int begin = maker.valid() ? sequence.MadeAt(node.input(0)) : p;
+      // A Split before the last layer's beginning lies in an earlier slice already.
+      begins.push_back(begin >= begins.back() ? begin : p);
+    }
+    begins.erase(std::unique(begins.begin(), begins.end()), begins.end());
+    return begins;
   }
 
   absl::StatusOr<std::vector<int>> AtTensors(const Sequence& sequence) const {

@@ -69,15 +69,16 @@ struct Plan {
 };
 
 // Cuts `graph` (frozen, Constant nodes already initializers). `pricer` prices ranges of it.
-//   kBudget   a dynamic programme over several topological orders (beyond 1,000 nodes: over that of the
-//             file only): the least sum of prices (or the
+//   kBudget   a dynamic programme over several topological orders: the least sum of prices (or the
 //             least largest slice, or the fewest slices) such that no slice exceeds max_bits, max_nodes
 //             or the budget (but a single node that does by itself) and none mixes nodes the target
 //             proves with nodes it doesn't (data movement goes with either). Optimal for contiguous
-//             ranges of each order. O(orders · nodes · max_nodes) calls of Extend at worst; a range is
-//             not extended past the first node that breaks a limit.
+//             ranges of each order, up to 1,000 nodes; a larger graph is cut in the order of its file
+//             and at narrow places (budget_policy.h). O(orders · nodes · max_nodes) calls of Extend
+//             at worst; a range is not extended past the first node that breaks a limit.
 //   kDsperse  the cut points of DSperse's own slicer (dsperse_policy.h).
-//   kLayer    a slice begins at each Conv, ConvTranspose, Gemm and MatMul.
+//   kLayer    a slice begins at each Conv, ConvTranspose, Gemm and MatMul; those that read parts of one
+//             Split (a grouped Conv, lowered) are one layer, which begins with the Split.
 //   kPoints   a slice ends with the producer of each named tensor. InvalidArgument: no such tensor.
 //   kWhole    one slice.
 absl::StatusOr<Plan> MakePlan(const Graph& graph, Facts& facts, RangePricer& pricer,

@@ -92,6 +92,65 @@ TEST(PlanTest, LayerBeginsAtEachLinearOperator) {
   EXPECT_THAT(Begins(PlanOf(ParseGraph(kResidual), options)), ElementsAre(0, 2));
 }
 
+// A grouped Conv as the lowering leaves it: parts of a Split, each through a Conv of its own.
+std::string Grouped(int groups, absl::string_view name, absl::string_view x, absl::string_view y) {
+  std::string parts, results, text;
+  for (int i = 0; i < groups; ++i) {
+    absl::StrAppend(&parts, i ? ", " : "", name, "p", i);
+    absl::StrAppend(&results, i ? ", " : "", name, "r", i);
+    absl::StrAppend(&text, name, "r", i, " = Conv(", name, "p", i, ", k)\n");
+  }
+  return absl::StrCat(parts, " = Split <axis = 1, num_outputs = ", groups, "> (", x, ")\n", text, y,
+                      " = Concat <axis = 1> (", results, ")\n");
+}
+
+TEST(PlanTest, AGroupedConvIsOneLayer) {
+  const Graph graph = ParseGraph(absl::StrCat(R"(
+    <ir_version: 8, opset_import: ["": 18]>
+    g (float[1,3,4,4] x) => (float[1,3,4,4] y) <float[1,1,1,1] k = {2}> {
+      a = Relu(x)
+    )", Grouped(3, "g", "a", "b"), R"(
+      c = Relu(b)
+    )", Grouped(3, "h", "c", "y"), "}"));
+  PlanOptions options;
+  options.policy = Policy::kLayer;
+  EXPECT_THAT(Begins(PlanOf(graph, options)), ElementsAre(0, 1, 7));
+}
+
+// The small pointwise results between two wide groups are where a large graph is cut.
+TEST(PlanTest, ALargeGraphIsCutAtNarrowPlaces) {
+  constexpr int kGroups = 600;
+  const Graph graph = ParseGraph(absl::StrCat(R"(
+    <ir_version: 8, opset_import: ["": 18]>
+    g (float[1,600,1,1] x) => (float[1,600,1,1] y) <float[1,1,1,1] k = {2}, int64[4] s = {1,600,1,1}> {
+    )", Grouped(kGroups, "g", "x", "b"), R"(
+      n = ReduceSum <keepdims = 1> (b)
+      w = Expand(n, s)
+    )", Grouped(kGroups, "h", "w", "y"), "}"));
+  PlanOptions options;
+  options.max_nodes = 1000;
+  options.max_bits = 1 << 20;
+  const Plan plan = PlanOf(graph, options);
+  EXPECT_THAT(Begins(plan), ElementsAre(0, kGroups + 3));
+}
+
+// Places within a group serve where no slice reaches from one narrow place to the next.
+TEST(PlanTest, ALargeGraphKeepsToItsLimits) {
+  const Graph graph = ParseGraph(absl::StrCat(R"(
+    <ir_version: 8, opset_import: ["": 18]>
+    g (float[1,1200,1,1] x) => (float[1,1200,1,1] y) <float[1,1,1,1] k = {2}> {
+    )", Grouped(1200, "g", "x", "y"), "}"));
+  for (Minimize minimize : {Minimize::kTotal, Minimize::kLargest, Minimize::kSlices}) {
+    PlanOptions options;
+    options.minimize = minimize;
+    options.max_nodes = 100;
+    options.max_bits = 500;
+    const Plan plan = PlanOf(graph, options);
+    EXPECT_EQ(plan.slices.size(), 22u) << MinimizeName(minimize);  // 1,202 nodes, 55 at 9 bits each
+    for (const Slice& slice : plan.slices) EXPECT_LE(slice.bits, 500);
+  }
+}
+
 TEST(PlanTest, WholeIsOneSlice) {
   PlanOptions options;
   options.policy = Policy::kWhole;
