@@ -1,5 +1,6 @@
 #include "fold/registry.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/status/status.h"
@@ -141,6 +142,20 @@ absl::StatusOr<PassList> ParsePassList(absl::string_view text) {
     if (selection[i]) list.passes.push_back(Table()[i].pass);
   }
   return list;
+}
+
+std::string PassListText(const PassList& list) {
+  Selection base(Table().size());
+  SelectNamedList(list.batchnorm_needs_constant_node ? "dsperse" : "none", base);
+  std::string text = list.batchnorm_needs_constant_node ? "dsperse" : "";
+  for (size_t i = 0; i < base.size(); ++i) {
+    const bool selected =
+        std::find(list.passes.begin(), list.passes.end(), Table()[i].pass) != list.passes.end();
+    if (selected == base[i]) continue;
+    const char* sign = !list.batchnorm_needs_constant_node ? "" : selected ? "+" : "-";
+    absl::StrAppend(&text, text.empty() ? "" : ",", sign, Table()[i].pass->name());
+  }
+  return text.empty() ? "none" : text;
 }
 
 }  // namespace dsperse

@@ -2,6 +2,7 @@
 #ifndef DSPERSE_FOLD_REGISTRY_H_
 #define DSPERSE_FOLD_REGISTRY_H_
 
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -37,6 +38,10 @@ struct PassList {
 // The order is always the registry's. InvalidArgument for an unknown name (with a suggestion), for a
 // mixture of plain names with + or −, and for an empty entry.
 absl::StatusOr<PassList> ParsePassList(absl::string_view text);
+
+// The list in normal form: "a,b", "none", or "dsperse" with what was changed of it. Texts that mean the
+// same list give the same, and ParsePassList reads it back.
+std::string PassListText(const PassList& list);
 
 }  // namespace dsperse
 

@@ -25,6 +25,7 @@ void AddCommands(CLI::App& app, CliContext& context) {
   AddOpsCommand(app, context);
   AddPassesCommand(app, context);
   AddVerifyCommand(app, context);
+  AddVerifyReceiptCommand(app, context);
   AddSliceCommand(app, context);
 }
 

@@ -74,6 +74,7 @@ void AddInspectCommand(CLI::App& app, CliContext& context);
 void AddOpsCommand(CLI::App& app, CliContext& context);
 void AddPassesCommand(CLI::App& app, CliContext& context);
 void AddVerifyCommand(CLI::App& app, CliContext& context);
+void AddVerifyReceiptCommand(CLI::App& app, CliContext& context);
 void AddSliceCommand(CLI::App& app, CliContext& context);
 
 }  // namespace dsperse

@@ -4,12 +4,14 @@
 #include "fold/ir/model_file.h"
 #include "slicer/cli/cli.h"
 #include "slicer/cli/exit_code.h"
+#include "slicer/cli/scratch_folder.h"
 
 namespace dsperse {
 namespace {
 
 extern "C" void CleanUpAndExit(int signal) {
   CleanUpTemporaries();
+  CleanUpScratchFolder();
   _exit(kExitSignal + signal);
 }
 

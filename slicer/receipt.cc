@@ -1,0 +1,197 @@
+#include "slicer/receipt.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "fold/ir/file.h"
+#include "fold/ir/status_macros.h"
+
+namespace dsperse {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr char kTool[] = "dsperse-slice";
+
+Json ToJson(const HashedFile& file) {
+  Json json = Json::object();
+  if (!file.name.empty()) json["name"] = file.name;
+  json["bytes"] = file.bytes;
+  json["sha256"] = file.sha256;
+  return json;
+}
+
+Json ToJson(const std::vector<HashedFile>& files) {
+  Json json = Json::array();
+  for (const HashedFile& file : files) json.push_back(ToJson(file));
+  return json;
+}
+
+// Throws Json::exception where the form is another.
+HashedFile FileOf(const Json& json) {
+  HashedFile file;
+  file.name = json.value("name", "");
+  file.bytes = json.at("bytes").get<uint64_t>();
+  file.sha256 = json.at("sha256").get<std::string>();
+  return file;
+}
+
+std::vector<HashedFile> FilesOf(const Json& json) {
+  std::vector<HashedFile> files;
+  for (const Json& file : json) files.push_back(FileOf(file));
+  return files;
+}
+
+bool IsHash(absl::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == absl::string_view::npos;
+}
+
+bool HashesAreSound(const Receipt& receipt) {
+  const auto sound = [](const HashedFile& file) { return IsHash(file.sha256); };
+  return sound(receipt.input) &&
+         std::all_of(receipt.external_data.begin(), receipt.external_data.end(), sound) &&
+         std::all_of(receipt.outputs.begin(), receipt.outputs.end(), sound);
+}
+
+}  // namespace
+
+struct Sha256::State {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  bool ok = true;
+  ~State() { EVP_MD_CTX_free(context); }
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+  state_->ok = state_->context != nullptr &&
+               EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1;
+}
+Sha256::~Sha256() = default;
+
+void Sha256::Update(absl::string_view bytes) {
+  state_->ok = state_->ok && EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1;
+}
+
+absl::StatusOr<std::string> Sha256::Finish() {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  if (!state_->ok || EVP_DigestFinal_ex(state_->context, digest, &size) != 1) {
+    return absl::InternalError("SHA-256: the digest could not be computed");
+  }
+  return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest), size));
+}
+
+absl::StatusOr<HashedFile> HashFile(const std::string& path, absl::string_view name) {
+  DSPERSE_ASSIGN_OR_RETURN(const std::shared_ptr<const InputFile> file, InputFile::Open(path));
+  std::string buffer(size_t{1} << 20, '\0');
+  Sha256 hash;
+  for (uint64_t at = 0; at < file->size();) {
+    const size_t count = static_cast<size_t>(std::min<uint64_t>(buffer.size(), file->size() - at));
+    DSPERSE_RETURN_IF_ERROR(file->Read(at, absl::MakeSpan(buffer.data(), count)));
+    hash.Update(absl::string_view(buffer.data(), count));
+    at += count;
+  }
+  HashedFile out;
+  out.name = std::string(name);
+  out.bytes = file->size();
+  DSPERSE_ASSIGN_OR_RETURN(out.sha256, hash.Finish());
+  return out;
+}
+
+absl::Status HashInputs(absl::Span<const std::string> files, Receipt* receipt) {
+  receipt->external_data.clear();
+  for (size_t i = 0; i < files.size(); ++i) {
+    if (i == 0) {
+      DSPERSE_ASSIGN_OR_RETURN(receipt->input, HashFile(files[i], ""));
+      continue;
+    }
+    absl::string_view name = files[i];
+    const std::string folder = FolderOf(files[0]);
+    if (folder != ".") absl::ConsumePrefix(&name, absl::StrCat(folder, "/"));
+    DSPERSE_ASSIGN_OR_RETURN(HashedFile hashed, HashFile(files[i], name));
+    receipt->external_data.push_back(std::move(hashed));
+  }
+  return absl::OkStatus();
+}
+
+std::string ReceiptText(const Receipt& receipt) {
+  Json json;
+  json["tool"] = {{"name", kTool},
+                  {"version", receipt.version.empty() ? DSPERSE_VERSION : receipt.version}};
+  json["command"] = receipt.command;
+  json["options"] = receipt.options;
+  json["input"] = ToJson(receipt.input);
+  json["external_data"] = ToJson(receipt.external_data);
+  json["outputs"] = ToJson(receipt.outputs);
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+absl::StatusOr<Receipt> ParseReceipt(absl::string_view text, absl::string_view where) {
+  const auto wrong = [&](absl::string_view what) {
+    return absl::InvalidArgumentError(absl::StrCat(where, ": not a receipt: ", what));
+  };
+  Receipt receipt;
+  try {
+    const Json json = Json::parse(text);
+    if (json.at("tool").at("name").get<std::string>() != kTool) return wrong("of another tool");
+    receipt.version = json.at("tool").at("version").get<std::string>();
+    // Before the rest is looked at: another version may write it another way.
+    if (receipt.version != DSPERSE_VERSION) {
+      return absl::UnimplementedError(absl::StrCat(where, ": made by ", kTool, " ", receipt.version,
+                                                   ", this is ", DSPERSE_VERSION,
+                                                   "; only that version can do the work again"));
+    }
+    receipt.command = json.at("command").get<std::string>();
+    receipt.options = json.at("options");
+    receipt.input = FileOf(json.at("input"));
+    receipt.external_data = FilesOf(json.at("external_data"));
+    receipt.outputs = FilesOf(json.at("outputs"));
+  } catch (const Json::exception& error) {
+    return wrong(error.what());
+  }
+  if (!receipt.options.is_object()) return wrong("its options are no object");
+  if (!HashesAreSound(receipt)) return wrong("a SHA-256 that isn't 64 hexadecimal digits");
+  return receipt;
+}
+
+std::vector<ReceiptFile> CompareInputs(const Receipt& recorded, const Receipt& repeated) {
+  std::vector<ReceiptFile> files;
+  files.push_back({"input", "", recorded.input.sha256, repeated.input.sha256});
+  const size_t count = std::max(recorded.external_data.size(), repeated.external_data.size());
+  for (size_t i = 0; i < count; ++i) {
+    ReceiptFile file;
+    file.role = "external data";
+    if (i < repeated.external_data.size()) {
+      file.name = repeated.external_data[i].name;
+      file.found = repeated.external_data[i].sha256;
+    }
+    if (i < recorded.external_data.size()) {
+      file.name = recorded.external_data[i].name;
+      file.recorded = recorded.external_data[i].sha256;
+    }
+    files.push_back(std::move(file));
+  }
+  return files;
+}
+
+std::vector<ReceiptFile> CompareOutputs(const Receipt& recorded, const Receipt& repeated) {
+  std::map<absl::string_view, absl::string_view> found;
+  for (const HashedFile& output : repeated.outputs) found[output.name] = output.sha256;
+  std::vector<ReceiptFile> files;
+  for (const HashedFile& output : recorded.outputs) {
+    const auto it = found.find(output.name);
+    files.push_back({"output", output.name, output.sha256, it == found.end() ? "" : std::string(it->second)});
+    if (it != found.end()) found.erase(it);
+  }
+  for (const HashedFile& output : repeated.outputs) {
+    if (found.count(output.name) > 0) files.push_back({"output", output.name, "", output.sha256});
+  }
+  return files;
+}
+
+}  // namespace dsperse

@@ -1,0 +1,282 @@
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "slicer/cli/scratch_folder.h"
+#include "slicer/receipt.h"
+#include "tests/support/parse.h"
+#include "tests/support/run_cli.h"
+#include "tests/support/temp_dir.h"
+
+namespace dsperse {
+namespace {
+
+using ::dsperse::testing::Cli;
+using ::dsperse::testing::CliResult;
+using ::dsperse::testing::ExportAll;
+using ::dsperse::testing::ParseGraph;
+using ::dsperse::testing::TempDir;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using Json = nlohmann::ordered_json;
+
+std::string Model(absl::string_view weight = "2") {
+  return ExportAll(ParseGraph(absl::StrCat(R"(
+    g (float[1, 1, 3, 3] x) => (float[1, 2, 3, 3] z)
+      <float[2, 1, 1, 1] w = {1, )", weight, R"(}, float[2] p = {1, 2}>
+    { [conv] y = Conv(x, w)
+      [bn] z = BatchNormalization(y, p, p, p, p) })")));
+}
+
+// A weight large enough to be written beside the model.
+std::string LargeModel() {
+  Graph graph = ParseGraph("g (float[N, 512] x) => (float[N, 512] y) <float[1] w = {1}> { y = Mul(x, w) }");
+  const std::vector<float> weight(512, 3.0f);
+  const NodeId mul = ::dsperse::testing::FindOpNode(graph, "Mul");
+  graph.SetInput(mul, 1, graph.AddConstant("w2", Tensor::Of<float>({512}, absl::MakeConstSpan(weight))));
+  return ExportAll(graph);
+}
+
+TEST(Sha256, GivesTheStandardsExamples) {
+  // FIPS 180-4's examples: one block, two blocks; and the empty text.
+  Sha256 one;
+  one.Update("a");
+  one.Update("bc");
+  EXPECT_EQ(*one.Finish(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  Sha256 two;
+  two.Update("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq");
+  EXPECT_EQ(*two.Finish(), "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  EXPECT_EQ(*Sha256().Finish(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+TEST(HashFile, ReadsBeyondItsBuffer) {
+  TempDir dir;
+  // The third example: a million times "a"; and one that needs several buffers.
+  const std::string path = dir.Write("a", std::string(1'000'000, 'a'));
+  const auto million = HashFile(path, "name");
+  ASSERT_TRUE(million.ok());
+  EXPECT_EQ(million->sha256, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  EXPECT_EQ(million->bytes, 1'000'000u);
+  EXPECT_EQ(million->name, "name");
+  const std::string large(3'000'001, 'b');
+  Sha256 hash;
+  hash.Update(large);
+  EXPECT_EQ(HashFile(dir.Write("b", large), "")->sha256, *hash.Finish());
+  EXPECT_FALSE(HashFile(dir.File("missing"), "").ok());
+}
+
+TEST(Receipt, HoldsHashesAndOptionsButNoPathAndNoTime) {
+  TempDir a, b;
+  const auto receipt = [](const TempDir& dir, const std::string& out) {
+    const std::string in = dir.Write("in.onnx", Model());
+    EXPECT_EQ(Cli({"fold", in, "-o", dir.File(out), "--receipt", dir.File("r.json")}).code, 0);
+    return dir.Read("r.json");
+  };
+  const std::string text = receipt(a, "out.onnx");
+  EXPECT_EQ(text, receipt(b, "other.onnx"));
+  EXPECT_THAT(text, AllOf(Not(HasSubstr("seconds")), Not(HasSubstr(".onnx")), Not(HasSubstr(a.File("")))));
+  const Json json = Json::parse(text);
+  EXPECT_EQ(json["tool"]["version"], DSPERSE_VERSION);
+  EXPECT_EQ(json["command"], "fold");
+  EXPECT_EQ(json["input"]["sha256"], HashFile(a.File("in.onnx"), "")->sha256);
+  EXPECT_EQ(json["input"]["bytes"], Model().size());
+  EXPECT_EQ(json["external_data"], Json::array());
+  ASSERT_EQ(json["outputs"].size(), 1u);
+  EXPECT_EQ(json["outputs"][0]["sha256"], HashFile(a.File("out.onnx"), "")->sha256);
+}
+
+TEST(Receipt, OptionsAreInNormalForm) {
+  TempDir dir;
+  const std::string in = dir.Write("in.onnx", Model());
+  const auto options = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"fold", in, "-o", dir.File("out.onnx"), "--receipt", dir.File("r.json")};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    EXPECT_EQ(Cli(arguments).code, 0);
+    return Json::parse(dir.Read("r.json"))["options"];
+  };
+  EXPECT_EQ(options({}), options({"--passes", "default", "--max-constant", "1MiB", "--verify-each"}));
+  EXPECT_EQ(options({"--passes", "fold_constants,fuse_affine"}),
+            options({"--passes", " fuse_affine , fold_constants"}));
+  EXPECT_EQ(options({"--passes", "dsperse,+fuse_affine,-fold_constants"})["passes"],
+            "dsperse,-fold_constants,+fuse_affine");
+  EXPECT_NE(options({}), options({"--freeze-inputs"}));
+  EXPECT_NE(options({}), options({"--duplicate-shared"}));
+  EXPECT_NE(options({}), options({"--max-constant", "1"}));
+  EXPECT_NE(options({}), options({"--external-data"}));
+  EXPECT_EQ(options({}), options({"--target", "none"}));
+  EXPECT_EQ(options({"--target", "jstprove"}), options({"--target", "jstprove", "--require-provable"}));
+  EXPECT_NE(options({"--target", "jstprove"}), options({"--target", "ezkl"}));
+  EXPECT_NE(options({"--target", "jstprove"}), options({"--target", "jstprove", "--exact"}));
+}
+
+TEST(Receipt, TheReceiptMayNotBeTheModel) {
+  TempDir dir;
+  const std::string in = dir.Write("in.onnx", Model());
+  const CliResult result = Cli({"fold", in, "-o", dir.File("out.onnx"), "--receipt", in});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, HasSubstr("is the model itself"));
+  EXPECT_EQ(dir.Read("in.onnx"), Model());
+  EXPECT_EQ(Cli({"fold", in, "-o", "/dev/null", "--receipt", dir.File("r.json")}).code, 2);
+  EXPECT_EQ(Cli({"fold", in, "-o", dir.File("out.onnx"), "--receipt", dir.File("r.json"), "--report",
+                 dir.File("./r.json")})
+                .code,
+            2);
+}
+
+TEST(VerifyReceipt, TheSameModelGivesTheSameFiles) {
+  TempDir dir;
+  const std::string in = dir.Write("in.onnx", Model());
+  for (const std::string passes : {"default", "dsperse", "none", "fuse_conv_batchnorm"}) {
+    ASSERT_EQ(Cli({"fold", in, "-o", dir.File("out.onnx"), "--receipt", dir.File("r.json"), "--passes", passes,
+                   "--target", passes == "dsperse" ? "none" : "jstprove"})
+                  .code,
+              0);
+    const CliResult result = Cli({"verify-receipt", dir.File("r.json"), in});
+    EXPECT_EQ(result.code, 0) << result.err;
+    EXPECT_THAT(result.out, HasSubstr("2 of 2 files same"));
+  }
+  const Json json = Json::parse(Cli({"verify-receipt", dir.File("r.json"), in, "--json"}).out);
+  EXPECT_EQ(json["same"], true);
+  EXPECT_EQ(json["files"].size(), 2u);
+  EXPECT_EQ(json["files"][1]["role"], "output");
+  EXPECT_EQ(json["files"][1]["found"], HashFile(dir.File("out.onnx"), "")->sha256);
+}
+
+TEST(VerifyReceipt, AModelFoldedInPlaceIsCheckedAgainstThePublishedOne) {
+  TempDir dir;
+  const std::string published = dir.Write("published.onnx", Model());
+  const std::string folded = dir.Write("model.onnx", Model());
+  ASSERT_EQ(Cli({"fold", folded, "-o", folded, "--receipt", dir.File("r.json")}).code, 0);
+  EXPECT_EQ(Cli({"verify-receipt", dir.File("r.json"), published}).code, 0);
+  EXPECT_EQ(Cli({"verify-receipt", dir.File("r.json"), folded}).code, 6);
+}
+
+TEST(VerifyReceipt, ExternalDataIsHashedOnBothSides) {
+  TempDir dir;
+  const std::string first = dir.Write("first.onnx", LargeModel());
+  ASSERT_EQ(Cli({"fold", first, "-o", dir.File("in.onnx"), "--external-data", "--receipt", dir.File("one.json")}).code,
+            0);
+  EXPECT_EQ(Cli({"verify-receipt", dir.File("one.json"), first}).code, 0);
+  EXPECT_EQ(Json::parse(dir.Read("one.json"))["outputs"][1]["name"], "in.onnx.data");
+
+  ASSERT_EQ(Cli({"fold", dir.File("in.onnx"), "-o", dir.File("out.onnx"), "--receipt", dir.File("two.json")}).code, 0);
+  const Json two = Json::parse(dir.Read("two.json"));
+  ASSERT_EQ(two["external_data"].size(), 1u);
+  EXPECT_EQ(two["external_data"][0]["name"], "in.onnx.data");
+  EXPECT_EQ(two["external_data"][0]["sha256"], HashFile(dir.File("in.onnx.data"), "")->sha256);
+  EXPECT_EQ(Cli({"verify-receipt", dir.File("two.json"), dir.File("in.onnx")}).code, 0);
+  // The model is the same, its data isn't.
+  std::string data = dir.Read("in.onnx.data");
+  data[10] ^= 1;
+  dir.Write("in.onnx.data", data);
+  const CliResult result = Cli({"verify-receipt", dir.File("two.json"), dir.File("in.onnx")});
+  EXPECT_EQ(result.code, 6);
+  EXPECT_THAT(result.out, AllOf(HasSubstr("external data in.onnx.data  differs"), HasSubstr("1 of 3 files same")));
+}
+
+TEST(VerifyReceipt, AnotherModelIsADifferenceBeforeAnyWork) {
+  TempDir dir;
+  const std::string in = dir.Write("in.onnx", Model());
+  ASSERT_EQ(Cli({"fold", in, "-o", dir.File("out.onnx"), "--receipt", dir.File("r.json")}).code, 0);
+  const std::string other = dir.Write("other.onnx", Model("3"));
+  const CliResult result = Cli({"verify-receipt", dir.File("r.json"), other});
+  EXPECT_EQ(result.code, 6);
+  EXPECT_THAT(result.err, HasSubstr("other.onnx is not the model recorded"));
+  EXPECT_THAT(result.out, HasSubstr("the work was not repeated"));
+  const Json json = Json::parse(Cli({"verify-receipt", dir.File("r.json"), other, "--json"}).out);
+  EXPECT_EQ(json["same"], false);
+  EXPECT_EQ(json["repeated"], false);
+}
+
+// Receipts that are not as `fold` wrote them.
+struct AlteredCase {
+  const char* from;  // what is replaced in the receipt
+  const char* to;
+  int code;
+  const char* message;
+};
+class AlteredReceipt : public ::testing::TestWithParam<AlteredCase> {};
+
+TEST_P(AlteredReceipt, IsNoticed) {
+  TempDir dir;
+  const std::string in = dir.Write("in.onnx", Model());
+  ASSERT_EQ(Cli({"fold", in, "-o", dir.File("out.onnx"), "--receipt", dir.File("r.json")}).code, 0);
+  const std::string text = dir.Read("r.json");
+  const std::string altered = absl::StrReplaceAll(text, {{GetParam().from, GetParam().to}});
+  ASSERT_NE(altered, text);
+  dir.Write("r.json", altered);
+  const CliResult result = Cli({"verify-receipt", dir.File("r.json"), in});
+  EXPECT_EQ(result.code, GetParam().code) << result.err;
+  EXPECT_THAT(absl::StrCat(result.err, result.out), HasSubstr(GetParam().message));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cases, AlteredReceipt,
+    ::testing::Values(
+        AlteredCase{"\"version\": \"" DSPERSE_VERSION "\"", "\"version\": \"99.1\"", 4,
+                    "made by dsperse-slice 99.1, this is " DSPERSE_VERSION},
+        AlteredCase{"dsperse-slice", "other", 3, "not a receipt: of another tool"},
+        AlteredCase{"\"fold\"", "\"melt\"", 3, "unknown command 'melt'"},
+        AlteredCase{"\"freeze_inputs\": false", "\"freeze_inputs\": 0", 3, "options of the receipt"},
+        AlteredCase{"\"freeze_inputs\": false", "\"freeze_inputs\": false, \"more\": 1", 3, "normal form"},
+        AlteredCase{"fuse_conv_batchnorm", "fuse_conv_batchnrm", 3, "did you mean 'fuse_conv_batchnorm'"},
+        // Another pass list gives another output.
+        AlteredCase{",fuse_affine,fuse_conv_batchnorm", "", 6, "does not give the files recorded"},
+        AlteredCase{"\"sha256\": \"", "\"sha256\": \"0", 3, "64 hexadecimal digits"},
+        AlteredCase{"\"outputs\"", "\"putouts\"", 3, "not a receipt"}, AlteredCase{"{", "", 3, "not a receipt"}));
+
+TEST(VerifyReceipt, AnAlteredHashOfAnOutputIsNamed) {
+  TempDir dir;
+  const std::string in = dir.Write("in.onnx", Model());
+  ASSERT_EQ(Cli({"fold", in, "-o", dir.File("out.onnx"), "--receipt", dir.File("r.json")}).code, 0);
+  const std::string hash = HashFile(dir.File("out.onnx"), "")->sha256;
+  dir.Write("r.json", absl::StrReplaceAll(dir.Read("r.json"), {{hash, std::string(64, '0')}}));
+  const CliResult result = Cli({"verify-receipt", dir.File("r.json"), in});
+  EXPECT_EQ(result.code, 6);
+  EXPECT_THAT(result.out, HasSubstr(absl::StrCat("output  differs  ", std::string(64, '0'), " recorded, ", hash, " here")));
+}
+
+TEST(ScratchFolder, IsGoneAtTheEndAndAfterASignal) {
+  std::string path;
+  {
+    const auto folder = ScratchFolder::Create();
+    ASSERT_TRUE(folder.ok());
+    path = (*folder)->path();
+    std::filesystem::create_directories((*folder)->File("slices/slice_0"));
+    std::ofstream((*folder)->File("slices/slice_0/model.onnx")) << "x";
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+  const auto folder = ScratchFolder::Create();
+  ASSERT_TRUE(folder.ok());
+  for (int i = 0; i < 100; ++i) {
+    std::filesystem::create_directories((*folder)->File(absl::StrCat("slices/slice_", i, "/payload")));
+    std::ofstream((*folder)->File(absl::StrCat("slices/slice_", i, "/payload/model.onnx"))) << "x";
+  }
+  std::filesystem::create_directory_symlink("/", (*folder)->File("link"));
+  CleanUpScratchFolder();
+  EXPECT_FALSE(std::filesystem::exists((*folder)->path()));
+  EXPECT_TRUE(std::filesystem::exists("/tmp"));
+}
+
+TEST(CompareOutputs, WhatEitherLacksDiffers) {
+  Receipt a, b;
+  a.outputs = {{"one", 1, "1"}, {"two", 1, "2"}};
+  b.outputs = {{"three", 1, "3"}, {"two", 1, "2"}};
+  const std::vector<ReceiptFile> files = CompareOutputs(a, b);
+  ASSERT_EQ(files.size(), 3u);
+  EXPECT_EQ(files[0].found, "");
+  EXPECT_FALSE(files[0].same());
+  EXPECT_TRUE(files[1].same());
+  EXPECT_EQ(files[2].name, "three");
+  EXPECT_FALSE(files[2].same());
+}
+
+}  // namespace
+}  // namespace dsperse
