@@ -121,16 +121,30 @@ absl::StatusOr<Matched<Rewrite>> LowerPow::Match(const Graph& graph, const NodeV
                                                  Facts& facts) const {
   if (std::string why = WhyNotFloat(node, facts); !why.empty()) return NoMatch<Rewrite>(why);
   DSPERSE_ASSIGN_OR_RETURN(const std::vector<double> exponent, SmallConstant(graph, node.input(1)));
-  if (exponent.size() != 1 || exponent[0] != 2) {
-    return NoMatch<Rewrite>("the exponent is not a constant 2");
+  const double power = exponent.size() == 1 ? exponent[0] : 0;
+  if (!(power >= 2 && power <= 16 && power == std::trunc(power))) {
+    return NoMatch<Rewrite>("the exponent is not a whole constant of 2 to 16");
   }
   // A constant of a higher rank would broadcast the result.
   if (facts.ShapeOf(node.output(0)) != facts.ShapeOf(node.input(0))) {
     return NoMatch<Rewrite>("the exponent changes the shape");
   }
-  return dsperse::Match(Rewrite{"written as Mul(x, x)", [](Rewriter& r) {
+  // By squaring, from the highest bit of the exponent down: true squares, false multiplies by x.
+  std::vector<bool> steps;
+  const int n = static_cast<int>(power);
+  int bit = 1;
+  while (bit * 2 <= n) bit *= 2;
+  for (bit /= 2; bit >= 1; bit /= 2) {
+    steps.push_back(true);
+    if ((n & bit) != 0) steps.push_back(false);
+  }
+  return dsperse::Match(Rewrite{"written as Mul", [steps](Rewriter& r) {
     const ValueId x = r.anchor().input(0);
-    r.Replace("Mul", {x, x});
+    ValueId value = x;
+    for (size_t i = 0; i + 1 < steps.size(); ++i) {
+      value = r.Emit("Mul", {value, steps[i] ? value : x}, absl::StrCat("step_", i));
+    }
+    r.Replace("Mul", {value, steps.back() ? value : x});
   }});
 }
 

@@ -5,13 +5,14 @@
 //   lower_prelu        PRelu(x, s)        → Max(x, 0) + s·Min(x, 0)            re-rounded  opset ≥ 8
 //   lower_hard_sigmoid HardSigmoid(x)     → Clip(α·x + β, 0, 1)                re-rounded
 //   lower_gelu         Gelu(x)            → ½·x·(1 + Erf(x/√2)), or tanh form  re-rounded
-//   lower_pow          Pow(x, 2)          → Mul(x, x)                          same
+//   lower_pow          Pow(x, n)          → Mul(x, x)…, where the price falls  re-rounded
 //   lower_div          Div(x, c)          → Mul(x, 1/c)                        re-rounded
 //
-// Applies when the target refuses the node as it is. Declines when
+// Applies when the target refuses the node as it is. Constants that these make are not proven as they are:
+// fusion absorbs them, or lower_constants.h rewrites them. Declines when
 //   - the model's opset has no form of the operators for it (Max and Min broadcast from 8 on);
 //   - the element type is no float, or not known;
-//   - Pow: the exponent is not a constant 2; Div: the divisor is not constant, or its reciprocal is not
+//   - Pow: the exponent is not a whole constant of 2 to 16; Div: the divisor is not constant, or its reciprocal is not
 //     finite and normal in the type.
 #ifndef DSPERSE_FOLD_LOWERING_LOWER_ACTIVATIONS_H_
 #define DSPERSE_FOLD_LOWERING_LOWER_ACTIVATIONS_H_
@@ -40,9 +41,21 @@ DSPERSE_NODE_LOWERING(LowerPRelu, "lower_prelu", "PRelu", kReRounded,
 DSPERSE_NODE_LOWERING(LowerHardSigmoid, "lower_hard_sigmoid", "HardSigmoid", kReRounded,
                       "HardSigmoid as Clip(alpha * x + beta, 0, 1)");
 DSPERSE_NODE_LOWERING(LowerGelu, "lower_gelu", "Gelu", kReRounded, "Gelu by its Erf or Tanh form");
-DSPERSE_NODE_LOWERING(LowerPow, "lower_pow", "Pow", kSame, "Pow(x, 2) as Mul(x, x)");
 DSPERSE_NODE_LOWERING(LowerDiv, "lower_div", "Div", kReRounded,
                       "Div by a constant as Mul by its reciprocal");
+
+class LowerPow final : public NodeLowering {
+ public:
+  absl::string_view name() const override { return "lower_pow"; }
+  absl::string_view summary() const override { return "Pow by a whole number as Mul"; }
+  absl::string_view op_type() const override { return "Pow"; }
+  LoweringClass lowering_class() const override { return LoweringClass::kReRounded; }
+
+ protected:
+  bool price_driven() const override { return true; }
+  absl::StatusOr<Matched<Rewrite>> Match(const Graph& graph, const NodeView& node,
+                                         Facts& facts) const override;
+};
 
 }  // namespace dsperse
 

@@ -19,7 +19,81 @@ absl::StatusOr<std::optional<Tensor>> Times(const Tensor& tensor, double factor)
   return scaled;
 }
 
+// The Add of a constant vector of `columns` elements along the last axis that alone reads `value`.
+struct Addend {
+  NodeId add;
+  int data_input = 0;
+  Tensor constant;
+};
+
+std::optional<Addend> AddendOf(const Graph& graph, ValueId value, int64_t columns) {
+  if (!graph.HasSingleNodeUse(value)) return std::nullopt;
+  const NodeView add = graph.node(graph.Uses(value)[0].node);
+  if (!add.Is("Add") || add.num_inputs() != 2 || add.opset() < 7) return std::nullopt;
+  const int data = add.input(0) == value ? 0 : 1;
+  const std::optional<Tensor> constant = ConstantOf(graph, add.input(1 - data));
+  if (!constant || constant->num_elements() != columns || constant->rank() < 1 ||
+      constant->dims().back() != columns || !IsFloat(constant->dtype())) {
+    return std::nullopt;
+  }
+  absl::StatusOr<Tensor> flat = constant->WithDims({columns});
+  if (!flat.ok()) return std::nullopt;
+  return Addend{add.id(), data, *std::move(flat)};
+}
+
+// Columns of a constant right operand of rank 2, or −1.
+int64_t ColumnsOf(const Graph& graph, const NodeView& matmul) {
+  const std::optional<Tensor> b = ConstantOf(graph, matmul.input(1));
+  return b && b->rank() == 2 && IsFloat(b->dtype()) ? b->dims()[1] : -1;
+}
+
 }  // namespace
+
+bool LowerMatMul::Wanted(const Graph& graph, const NodeView& node) const {
+  const int64_t columns = ColumnsOf(graph, node);
+  return columns > 0 && AddendOf(graph, node.output(0), columns).has_value();
+}
+
+absl::StatusOr<Matched<Rewrite>> LowerMatMul::Match(const Graph& graph, const NodeView& node,
+                                                    Facts& facts) const {
+  const int64_t columns = ColumnsOf(graph, node);
+  if (columns < 1) return NoMatch<Rewrite>("its right operand is not a constant matrix");
+  const std::optional<Dims> in = facts.StaticShape(node.input(0));
+  const std::optional<Dims> out = facts.StaticShape(node.output(0));
+  if (!in || !out || in->size() < 2) return NoMatch<Rewrite>("its shapes are not known");
+  const DType type = facts.TypeOf(node.input(0));
+  std::optional<Addend> addend = AddendOf(graph, node.output(0), columns);
+  // A constant of a higher rank would raise that of the result.
+  if (addend && facts.ShapeOf(graph.node(addend->add).output(0)) != facts.ShapeOf(node.output(0))) {
+    addend.reset();
+  }
+  DSPERSE_ASSIGN_OR_RETURN(
+      const Tensor zeros,
+      RoundTo(type, {columns}, std::vector<double>(static_cast<size_t>(columns), 0.0)));
+  const int64_t depth = in->back();
+  int64_t rows = 1;
+  for (size_t i = 0; i + 1 < in->size(); ++i) rows *= (*in)[i];
+  const bool flat = in->size() == 2;
+  const std::string text = addend ? "written as Gemm with the Add behind it" : "written as Gemm";
+  return dsperse::Match(Rewrite{text, [=](Rewriter& r) {
+    Graph& g = r.graph();
+    const ValueId result = r.anchor().output(0), b = r.anchor().input(1);
+    const ValueId c = r.Constant(addend ? addend->constant : zeros, "bias");
+    ValueId a = r.anchor().input(0);
+    if (flat) {
+      r.Replace("Gemm", {a, b, c});
+    } else {
+      a = r.Emit("Reshape", {a, r.Ints({rows, depth}, "rows_shape")}, "rows");
+      const ValueId product = r.Emit("Gemm", {a, b, c}, "gemm");
+      r.Replace("Reshape", {product, r.Ints(*out, "shape")});
+    }
+    if (!addend) return;
+    const ValueId sum = g.node(addend->add).output(0);
+    g.SetInput(addend->add, addend->data_input, ValueId());
+    g.TakeOutput(g.Producer(result), 0, sum);
+    g.RemoveNode(addend->add);
+  }});
+}
 
 absl::StatusOr<Matched<Rewrite>> LowerGemmBias::Match(const Graph& graph, const NodeView& node,
                                                       Facts& facts) const {

@@ -23,6 +23,27 @@ bool IsMonotone(const Graph& graph, const NodeView& f) {
   return c && c->num_elements() == 1;
 }
 
+constexpr int64_t kMostDivisor = 1 << 24;  // whole numbers up to it are floats
+
+// A mean over `axes` (not negative) of the node's input.
+absl::StatusOr<Matched<Rewrite>> MatchMean(const NodeView& node, const std::vector<int64_t>& axes,
+                                           bool keep_dims, Facts& facts) {
+  const DType type = facts.TypeOf(node.input(0));
+  if (!IsFloat(type)) return NoMatch<Rewrite>("its element type is no float");
+  const std::optional<Dims> dims = facts.StaticShape(node.input(0));
+  if (!dims) return NoMatch<Rewrite>("the shape of its input is not known");
+  int64_t count = 1;
+  for (int64_t a : axes) {
+    const int64_t size = (*dims)[static_cast<size_t>(a)];
+    if (size < 1 || __builtin_mul_overflow(count, size, &count) || count > kMostDivisor) {
+      return NoMatch<Rewrite>("it takes the mean of no element, or of more than 2^24");
+    }
+  }
+  return dsperse::Match(Rewrite{"written as ReduceSum and Div", [=](Rewriter& r) {
+    r.ReplaceByMean(r.anchor().input(0), type, axes, count, keep_dims);
+  }});
+}
+
 // Swaps the anchor, a MaxPool, with the activation it reads.
 void SwapPool(Rewriter& r) {
   Graph& g = r.graph();
@@ -74,6 +95,10 @@ absl::StatusOr<Matched<Rewrite>> LowerAveragePool::Match(const Graph&, const Nod
   if (padded && node.Int("count_include_pad", 0) == 0) {
     return NoMatch<Rewrite>("its pads do not count: windows at the border are divided by another number");
   }
+  int64_t taps = 1;
+  for (int64_t k : kernel) {
+    if (k < 1 || __builtin_mul_overflow(taps, k, &taps)) return NoMatch<Rewrite>("its window is out of range");
+  }
   // Along each axis the windows lie side by side, or there is one that covers it.
   bool tiles = !padded;
   for (size_t a = 0; a < axes; ++a) {
@@ -89,19 +114,15 @@ absl::StatusOr<Matched<Rewrite>> LowerAveragePool::Match(const Graph&, const Nod
       window_axes.push_back(static_cast<int64_t>(split.size()));
       split.push_back(kernel[a]);
     }
-    return dsperse::Match(Rewrite{"written as Reshape and ReduceMean", [=](Rewriter& r) {
+    if (taps > kMostDivisor) return NoMatch<Rewrite>("its window has more than 2^24 taps");
+    return dsperse::Match(Rewrite{"written as Reshape, ReduceSum and Div", [=](Rewriter& r) {
       const ValueId windows = r.Emit("Reshape", {r.anchor().input(0), r.Ints(split, "windows")}, "windows");
-      auto [inputs, attributes] = r.ReduceMeanParts(windows, window_axes, false);
-      r.Replace("ReduceMean", std::move(inputs), std::move(attributes));
+      r.ReplaceByMean(windows, type, window_axes, taps, false);
     }});
   }
   const int64_t channels = (*in)[1];
-  int64_t taps = 1;
   Dims dims = {channels, 1};
-  for (int64_t k : kernel) {
-    dims.push_back(k);
-    if (k < 1 || __builtin_mul_overflow(taps, k, &taps)) return NoMatch<Rewrite>("its window is out of range");
-  }
+  dims.insert(dims.end(), kernel.begin(), kernel.end());
   DSPERSE_ASSIGN_OR_RETURN(const Tensor one, RoundTo(type, {}, {1.0 / static_cast<double>(taps)}));
   DSPERSE_ASSIGN_OR_RETURN(const Tensor weights, Tensor::Uniform(type, dims, one.raw()));
   return dsperse::Match(Rewrite{"written as a depthwise Conv", [=](Rewriter& r) {
@@ -135,10 +156,28 @@ absl::StatusOr<Matched<Rewrite>> LowerGlobalAveragePool::Match(const Graph&, con
   if (!shape.has_rank() || shape.rank() < 3) return NoMatch<Rewrite>("the rank of its input is not known");
   std::vector<int64_t> axes;
   for (int a = 2; a < shape.rank(); ++a) axes.push_back(a);
-  return dsperse::Match(Rewrite{"written as ReduceMean", [axes](Rewriter& r) {
-    auto [inputs, attributes] = r.ReduceMeanParts(r.anchor().input(0), axes, true);
-    r.Replace("ReduceMean", std::move(inputs), std::move(attributes));
-  }});
+  return MatchMean(node, axes, true, facts);
+}
+
+absl::StatusOr<Matched<Rewrite>> LowerReduceMean::Match(const Graph& graph, const NodeView& node,
+                                                        Facts& facts) const {
+  const Shape& shape = facts.ShapeOf(node.input(0));
+  if (!shape.has_rank()) return NoMatch<Rewrite>("the rank of its input is not known");
+  std::vector<int64_t> axes = node.Ints("axes");
+  if (node.input(1).valid()) {
+    const std::optional<Tensor> given = ConstantOf(graph, node.input(1));
+    if (!given) return NoMatch<Rewrite>("its axes: " + WhyNotConstant(graph, node.input(1)));
+    DSPERSE_ASSIGN_OR_RETURN(axes, ToInts(*given));
+  }
+  if (axes.empty()) {
+    if (node.Int("noop_with_empty_axes", 0) != 0) return NoMatch<Rewrite>("it has no axes");
+    for (int a = 0; a < shape.rank(); ++a) axes.push_back(a);
+  }
+  for (int64_t& a : axes) {
+    if (a < 0) a += shape.rank();
+    if (a < 0 || a >= shape.rank()) return NoMatch<Rewrite>("its axes are out of range");
+  }
+  return MatchMean(node, axes, node.Int("keepdims", 1) != 0, facts);
 }
 
 absl::StatusOr<bool> LowerPoolOrder::Run(Graph& graph, PassContext& context) const {

@@ -1,8 +1,9 @@
 // Pools in forms that a target proves, or proves for less.
 //
-//   lower_average_pool         windows that tile the image: Reshape, ReduceMean; others: a depthwise Conv
-//                              with weights 1/K                                           re-rounded
-//   lower_global_average_pool  ReduceMean over the spatial axes, where the price falls    re-rounded
+//   lower_average_pool         windows that tile the image: Reshape, ReduceSum, Div; others: a depthwise
+//                              Conv with weights 1/K                                      re-rounded
+//   lower_global_average_pool  ReduceSum and Div, where the price falls                   re-rounded
+//   lower_reduce_mean          ReduceSum and Div: JSTprove's own mean is wrong below zero re-rounded
 //   lower_global_max_pool      MaxPool with the image as its window                       same
 //   lower_pool_order           MaxPool(f(x)) → f(MaxPool(x)) for f a Relu, a Clip or a Max with a
 //                              scalar constant, where the price falls                     same
@@ -19,7 +20,9 @@
 namespace dsperse {
 
 DSPERSE_NODE_LOWERING(LowerAveragePool, "lower_average_pool", "AveragePool", kReRounded,
-                      "AveragePool as Reshape and ReduceMean, or as a depthwise Conv");
+                      "AveragePool as Reshape, ReduceSum and Div, or as a depthwise Conv");
+DSPERSE_NODE_LOWERING(LowerReduceMean, "lower_reduce_mean", "ReduceMean", kReRounded,
+                      "ReduceMean as ReduceSum and Div");
 DSPERSE_NODE_LOWERING(LowerGlobalMaxPool, "lower_global_max_pool", "GlobalMaxPool", kSame,
                       "GlobalMaxPool as MaxPool");
 
@@ -27,7 +30,7 @@ class LowerGlobalAveragePool final : public NodeLowering {
  public:
   absl::string_view name() const override { return "lower_global_average_pool"; }
   absl::string_view summary() const override {
-    return "GlobalAveragePool as ReduceMean, where that costs less";
+    return "GlobalAveragePool as ReduceSum and Div, where that costs less";
   }
   absl::string_view op_type() const override { return "GlobalAveragePool"; }
   LoweringClass lowering_class() const override { return LoweringClass::kReRounded; }

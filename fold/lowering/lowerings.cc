@@ -2,6 +2,7 @@
 
 #include "fold/lowering/lower_activations.h"
 #include "fold/lowering/lower_batchnorm.h"
+#include "fold/lowering/lower_constants.h"
 #include "fold/lowering/lower_conv.h"
 #include "fold/lowering/lower_gemm.h"
 #include "fold/lowering/lower_pools.h"
@@ -24,12 +25,14 @@ const std::vector<const Pass*>& Lowerings() {
       Instance<LowerPoolOrder>(),
       Instance<LowerAveragePool>(),
       Instance<LowerGlobalAveragePool>(),
+      Instance<LowerReduceMean>(),
       Instance<LowerGlobalMaxPool>(),
       Instance<LowerBatchNorm>(),
       Instance<LowerConvAttributes>(),
       Instance<LowerConv1d>(),
       Instance<LowerDilatedConv>(),
       Instance<LowerGroupedConv>(),
+      Instance<LowerMatMul>(),
       Instance<LowerGemmFactors>(),
       Instance<LowerGemmBias>(),
       Instance<LowerGelu>(),
@@ -42,6 +45,14 @@ const std::vector<const Pass*>& Lowerings() {
       Instance<LowerMax>(),
       Instance<LowerMin>(),
       Instance<LowerSum>(),
+      // Last: what these make is first offered to fusion, then lowered in the next round.
+      Instance<LowerClip>(),
+      Instance<LowerFactor>(),
+      Instance<LowerOffset>(),
+      Instance<LowerOffsetSub>(),
+      Instance<LowerMaxBound>(),
+      Instance<LowerMinBound>(),
+      Instance<LowerJoin>(),
   };
   return list;
 }

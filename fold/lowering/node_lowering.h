@@ -38,6 +38,8 @@ class NodeLowering : public Pass {
  protected:
   // True: done only where the price falls; also where the target proves the node as it is.
   virtual bool price_driven() const { return false; }
+  // True: also done where the target proves the node as it is, whatever the price.
+  virtual bool Wanted(const Graph&, const NodeView&) const { return false; }
   // Decides everything. Errors: those of reading constants.
   virtual absl::StatusOr<Matched<Rewrite>> Match(const Graph& graph, const NodeView& node,
                                                  Facts& facts) const = 0;

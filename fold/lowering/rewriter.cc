@@ -49,9 +49,8 @@ ValueId Rewriter::Scalar(DType type, double value, absl::string_view suffix) {
   return Constant(*RoundTo(type, {}, absl::MakeConstSpan(&value, 1)), suffix);
 }
 
-ValueId Rewriter::Ints(const std::vector<int64_t>& values, absl::string_view suffix) {
-  return Constant(Tensor::Of<int64_t>({static_cast<int64_t>(values.size())}, absl::MakeConstSpan(values)),
-                  suffix);
+ValueId Rewriter::Ints(absl::Span<const int64_t> values, absl::string_view suffix) {
+  return Constant(Tensor::Of<int64_t>({static_cast<int64_t>(values.size())}, values), suffix);
 }
 
 ValueId Rewriter::Constant(Tensor tensor, absl::string_view suffix) {
@@ -77,12 +76,35 @@ std::pair<std::vector<ValueId>, Attributes> Rewriter::SqueezeParts(ValueId x,
   return {{x, Ints(axes, "axes")}, {}};
 }
 
-std::pair<std::vector<ValueId>, Attributes> Rewriter::ReduceMeanParts(ValueId x,
-                                                                      const std::vector<int64_t>& axes,
-                                                                      bool keep_dims) {
+void Rewriter::ReplaceByMean(ValueId x, DType type, const std::vector<int64_t>& axes, int64_t count,
+                             bool keep_dims) {
   const int64_t keep = keep_dims ? 1 : 0;
-  if (opset() < 18) return {{x}, {{"axes", axes}, {"keepdims", keep}}};
-  return {{x, Ints(axes, "axes")}, {{"keepdims", keep}}};
+  const ValueId sum = opset() < 13
+                          ? Emit("ReduceSum", {x}, "sum", {{"axes", axes}, {"keepdims", keep}})
+                          : Emit("ReduceSum", {x, Ints(axes, "axes")}, "sum", {{"keepdims", keep}});
+  Replace("Div", {sum, Scalar(type, static_cast<double>(count), "count")});
+}
+
+ValueId Rewriter::Wire(ValueId x, int64_t elements, const Tensor& constant, absl::string_view suffix) {
+  const auto name = [&](absl::string_view part) { return absl::StrCat(suffix, "_", part); };
+  const int64_t size = constant.num_elements();
+  const ValueId row = Emit("Reshape", {x, Ints({1, elements}, name("row_shape"))}, name("row"));
+  const ValueId one = Emit("Slice",
+                           {row, Ints({0}, name("from")), Ints({1}, name("to")), Ints({1}, name("axis"))},
+                           name("element"));
+  const std::string zero(static_cast<size_t>(BitWidth(constant.dtype()) / 8), '\0');
+  const ValueId zeros = Constant(*Tensor::Uniform(constant.dtype(), {1, size}, zero), name("zeros"));
+  const ValueId bias = Constant(*constant.WithDims({size}), name("value"));
+  const ValueId flat = Emit("Gemm", {one, zeros, bias}, name("wire"));
+  return Emit("Reshape", {flat, Ints(constant.dims(), name("shape"))}, suffix);
+}
+
+Attributes Rewriter::Pointwise(int axes) {
+  const std::vector<int64_t> ones(static_cast<size_t>(axes), 1);
+  return {{"kernel_shape", ones},
+          {"strides", ones},
+          {"dilations", ones},
+          {"pads", std::vector<int64_t>(static_cast<size_t>(2 * axes), 0)}};
 }
 
 }  // namespace dsperse

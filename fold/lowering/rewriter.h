@@ -37,8 +37,15 @@ class Rewriter {
 
   // One element of the float type `type`, rounded to it.
   ValueId Scalar(DType type, double value, absl::string_view suffix);
-  ValueId Ints(const std::vector<int64_t>& values, absl::string_view suffix);
+  ValueId Ints(absl::Span<const int64_t> values, absl::string_view suffix);
   ValueId Constant(Tensor tensor, absl::string_view suffix);
+
+  // `constant` as a result of computation, for provers that scale weights but no other constants: a Gemm
+  // of one element of `x` (which has `elements`, static) with weights of zero and the constant as C.
+  // Opset ≥ 10; `x` of the constant's type.
+  ValueId Wire(ValueId x, int64_t elements, const Tensor& constant, absl::string_view suffix);
+  // Attributes of a 1×…×1 Conv over `axes` axes, written out.
+  static Attributes Pointwise(int axes);
 
   // Axes, split sizes and shapes are attributes in old opsets and inputs in newer ones.
   ValueId Unsqueeze(ValueId x, const std::vector<int64_t>& axes, absl::string_view suffix);
@@ -46,9 +53,8 @@ class Rewriter {
                              absl::string_view suffix);
   // Inputs and attributes of these, for Emit and Replace.
   std::pair<std::vector<ValueId>, Attributes> SqueezeParts(ValueId x, const std::vector<int64_t>& axes);
-  std::pair<std::vector<ValueId>, Attributes> ReduceMeanParts(ValueId x,
-                                                              const std::vector<int64_t>& axes,
-                                                              bool keep_dims);
+  // A ReduceSum over `axes` and a Div by the number of elements that a mean takes.
+  void ReplaceByMean(ValueId x, DType type, const std::vector<int64_t>& axes, int64_t count, bool keep_dims);
 
  private:
   std::string Hint(absl::string_view suffix) const;

@@ -1,6 +1,7 @@
 #include "fold/ops/target.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "absl/strings/str_cat.h"
 
@@ -73,15 +74,84 @@ std::string TwoOperands(const Graph&, const NodeView& node, Facts&) {
   return absl::StrCat(node.num_inputs(), " operands");
 }
 
+bool AllZero(const Tensor& tensor) {
+  if (tensor.num_elements() > (1 << 20)) return false;
+  const absl::StatusOr<std::vector<double>> values = ToDoubles(tensor);
+  return values.ok() && std::all_of(values->begin(), values->end(), [](double v) { return v == 0; });
+}
+
+// A constant operand enters a circuit as its whole part, without the fixed-point scale: x + 0.25 is proven
+// as x, and x · 2 as 2^-17 · x. Only zeros mean the same either way. (Weights of Conv and Gemm are scaled.)
+std::string NoConstantOperand(const Graph&, const NodeView& node, Facts& facts) {
+  for (ValueId operand : node.inputs()) {
+    const Tensor* constant = operand.valid() ? facts.ConstantOf(operand) : nullptr;
+    if (constant != nullptr && !AllZero(*constant)) {
+      return "a constant operand is proven as another number: its whole part, without the scale";
+    }
+  }
+  return "";
+}
+
+std::string JstproveMaxMin(const Graph& graph, const NodeView& node, Facts& facts) {
+  if (node.num_inputs() != 2) return absl::StrCat(node.num_inputs(), " operands");
+  return NoConstantOperand(graph, node, facts);
+}
+
+std::string JstproveClip(const Graph& graph, const NodeView& node, Facts& facts) {
+  if (node.opset() < 11) return "its bounds are attributes";
+  for (int i = 1; i < node.num_inputs(); ++i) {
+    if (node.input(i).valid() && facts.ConstantOf(node.input(i)) == nullptr)
+      return "bounds are not constant";
+  }
+  return NoConstantOperand(graph, node, facts);
+}
+
+std::string JstproveMean(const Graph&, const NodeView&, Facts&) {
+  return "the mean of negative values is proven as another number";
+}
+
+std::string JstprovePad(const Graph&, const NodeView& node, Facts& facts) {
+  if (node.String("mode", "constant") != "constant") return "mode is not constant";
+  for (int i : {1, 3}) {
+    if (node.input(i).valid() && facts.ConstantOf(node.input(i)) == nullptr)
+      return absl::StrCat("input ", i, " is not constant");
+  }
+  if (node.Float("value", 0) != 0) return "it pads with another value than 0";
+  if (node.input(2).valid()) {
+    const Tensor* value = facts.ConstantOf(node.input(2));
+    if (value == nullptr || !AllZero(*value)) return "it pads with another value than 0";
+  }
+  return "";
+}
+
+std::string JstproveMatMul(const Graph&, const NodeView& node, Facts& facts) {
+  if (facts.ConstantOf(node.input(1)) == nullptr) return "";
+  const Shape& shape = facts.ShapeOf(node.input(0));
+  return shape.has_rank() && shape.rank() <= 3 ? "" : "a constant right operand and a left one of a rank above 3";
+}
+
+std::string JstprovePow(const Graph&, const NodeView& node, Facts& facts) {
+  const Tensor* exponent = facts.ConstantOf(node.input(1));
+  if (exponent == nullptr || exponent->num_elements() != 1)
+    return "the exponent is not one constant";
+  const absl::StatusOr<std::vector<double>> value = ToDoubles(*exponent);
+  if (!value.ok()) return "the exponent has no numeric value";
+  const double number = (*value)[0];
+  // An odd power of a negative number is proven as another number.
+  const bool even = number >= 2 && number <= 64 && std::fmod(number, 2) == 0;
+  return even || number == 0.5 ? "" : absl::StrCat("exponent ", number);
+}
+
 std::string JstproveDiv(const Graph&, const NodeView& node, Facts& facts) {
   const Tensor* divisor = facts.ConstantOf(node.input(1));
   if (divisor == nullptr) return "the divisor is not constant";
-  if (divisor->num_elements() > (1 << 20)) return "";
+  if (divisor->num_elements() > (1 << 20)) return "the divisor has more than 2^20 elements";
   const absl::StatusOr<std::vector<double>> values = ToDoubles(*divisor);
   if (!values.ok()) return "the divisor has no numeric value";
   for (double value : *values) {
-    if (!(value >= 1 && value < 4294967296.0))
-      return absl::StrCat("divisor ", value, " is not within 1 … 2^32");
+    // A divisor enters as its whole part.
+    if (!(value >= 1 && value < 4294967296.0 && value == std::trunc(value)))
+      return absl::StrCat("divisor ", value, " is not a whole number within 1 … 2^32");
   }
   return "";
 }
@@ -134,19 +204,19 @@ std::string EzklAveragePool(const Graph&, const NodeView& node, Facts&) {
 
 // What DSperse 3.9.10 compiles into JSTprove circuits, proves and verifies.
 constexpr TargetRow kJstprove[] = {
-    {"Add", ""},
+    {"Add", "no constant operand but zeros", &NoConstantOperand},
     {"AveragePool", "never: fails on negative values", &JstproveAveragePool},
     {"BatchNormalization", "never: a run fails on it", &JstproveBatchNormalization},
     {"Cast", ""},
-    {"Clip", "constant bounds", &ConstantBounds},
-    {"Concat", ""},
+    {"Clip", "bounds 0 or absent, as inputs", &JstproveClip},
+    {"Concat", "no constant operand but zeros", &NoConstantOperand},
     {"Constant", ""},
     {"Conv", "group 1, dilations 1, two spatial axes, attributes written out, constant kernel",
      &JstproveConv},
     {"ConvTranspose",
      "group 1, dilations 1, two spatial axes, attributes written out, constant kernel",
      &JstproveConv},
-    {"Div", "constant divisor of at least 1", &JstproveDiv},
+    {"Div", "constant whole divisor of at least 1", &JstproveDiv},
     {"Erf", ""},
     {"Exp", ""},
     {"Expand", "constant shape", &ConstantOperands},
@@ -159,16 +229,16 @@ constexpr TargetRow kJstprove[] = {
     {"InstanceNormalization", "never: refused", &JstproveInstanceNormalization},
     {"LayerNormalization", "constant scale and bias", &ConstantOperands},
     {"LeakyRelu", ""},
-    {"MatMul", ""},
-    {"Max", "two operands", &TwoOperands},
+    {"MatMul", "a constant right operand with a left one of at most rank 3", &JstproveMatMul},
+    {"Max", "two operands, no constant but zeros", &JstproveMaxMin},
     {"MaxPool", "one output, two spatial axes, dilations 1, no ceil_mode, pads written out",
      &JstproveMaxPool},
-    {"Min", "two operands", &TwoOperands},
-    {"Mul", ""},
+    {"Min", "two operands, no constant but zeros", &JstproveMaxMin},
+    {"Mul", "no constant operand but zeros", &NoConstantOperand},
     {"Neg", ""},
-    {"Pad", "constant pads", &ConstantOperands},
-    {"Pow", "constant whole exponent, or 0.5", &ConstantExponent},
-    {"ReduceMean", "constant axes", &ConstantOperands},
+    {"Pad", "constant pads, value 0", &JstprovePad},
+    {"Pow", "constant even exponent, or 0.5", &JstprovePow},
+    {"ReduceMean", "never: wrong for negative values", &JstproveMean},
     {"ReduceSum", "constant axes", &ConstantOperands},
     {"Reshape", "constant shape", &ConstantOperands},
     {"Resize", "nearest, constant sizes", &NearestOnly},
@@ -178,7 +248,7 @@ constexpr TargetRow kJstprove[] = {
     {"Split", "constant sizes", &ConstantOperands},
     {"Sqrt", ""},
     {"Squeeze", "constant axes", &ConstantOperands},
-    {"Sub", ""},
+    {"Sub", "no constant operand but zeros", &NoConstantOperand},
     {"Tanh", ""},
     {"Tile", "constant repeats", &ConstantOperands},
     {"Transpose", ""},

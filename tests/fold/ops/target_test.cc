@@ -109,9 +109,33 @@ TEST(TargetTest, JstproveDividesByConstantsOfAtLeastOne) {
   EXPECT_EQ(WhyNot("jstprove", "Div", "g (float[4] x) => (y) <float c = {3.0}> { y = Div(x, c) }"),
             "");
   EXPECT_EQ(WhyNot("jstprove", "Div", "g (float[4] x) => (y) <float c = {0.5}> { y = Div(x, c) }"),
-            "divisor 0.5 is not within 1 … 2^32");
+            "divisor 0.5 is not a whole number within 1 … 2^32");
   EXPECT_EQ(WhyNot("jstprove", "Div", "g (float[4] x, float[4] z) => (y) { y = Div(x, z) }"),
             "the divisor is not constant");
+}
+
+// Measured on witnesses: a constant operand is taken as its whole part, without the fixed-point scale.
+TEST(TargetTest, JstproveTakesNoConstantOperandButZeros) {
+  for (const char* op : {"Add", "Sub", "Mul", "Max", "Min"}) {
+    const auto why = [&](const char* constant) {
+      return WhyNot("jstprove", op,
+                    std::string("g (float[4] x) => (y) <float c = {") + constant + "}> { y = " + op + "(x, c) }");
+    };
+    EXPECT_EQ(why("0.0"), "") << op;
+    EXPECT_EQ(why("-0.0"), "") << op;
+    EXPECT_NE(why("1.0"), "") << op;
+    EXPECT_NE(why("0.5"), "") << op;
+    EXPECT_EQ(WhyNot("jstprove", op, std::string("g (float[4] x) => (y) { y = ") + op + "(x, x) }"), "") << op;
+    EXPECT_EQ(WhyNot("ezkl", op, std::string("g (float[4] x) => (y) <float c = {0.5}> { y = ") + op + "(x, c) }"),
+              "")
+        << op;
+  }
+  EXPECT_NE(WhyNot("jstprove", "Clip", "g (float[4] x) => (y) <float a = {0}, float b = {6}> { y = Clip(x, a, b) }"),
+            "");
+  EXPECT_EQ(WhyNot("jstprove", "Clip", "g (float[4] x) => (y) <float a = {0}> { y = Clip(x, a) }"), "");
+  EXPECT_NE(WhyNot("jstprove", "Div", "g (float[4] x) => (y) <float c = {2.5}> { y = Div(x, c) }"), "");
+  EXPECT_NE(WhyNot("jstprove", "Pow", "g (float[4] x) => (y) <float c = {3}> { y = Pow(x, c) }"), "");
+  EXPECT_NE(WhyNot("jstprove", "ReduceMean", "g (float[4] x) => (y) { y = ReduceMean(x) }"), "");
 }
 
 TEST(TargetTest, JstproveTakesTwoOperandsOfMaxAndAWholeExponent) {
