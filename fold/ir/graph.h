@@ -146,6 +146,7 @@ class Graph {
   struct Rep;  // the implementation's (graph_rep.h)
 
   Graph();
+  explicit Graph(std::unique_ptr<Rep> rep);  // the implementation's
   Graph(Graph&&) noexcept;
   Graph& operator=(Graph&&) noexcept;
   ~Graph();
@@ -153,8 +154,10 @@ class Graph {
   // Imports `model` (checked: see model_file.h for the list of errors), whose large payloads may be
   // tokens into `payloads`. `name` stands in messages ("resnet50.onnx"). Functions must have been
   // inlined. Nodes out of order are sorted; `notes` (if not null) receives a line for each such event.
-  static absl::StatusOr<Graph> Import(std::unique_ptr<onnx::ModelProto> model,
-                                      std::shared_ptr<const PayloadTable> payloads,
+  // The graph takes over `model` and `payloads` and edits them in place: nobody else may go on using them.
+  // (Shared, so that an arena can own the model. Null payloads: none.)
+  static absl::StatusOr<Graph> Import(std::shared_ptr<onnx::ModelProto> model,
+                                      std::shared_ptr<PayloadTable> payloads,
                                       absl::string_view name,
                                       std::vector<std::string>* notes = nullptr);
   // The model in wire format, fields in canonical order, with payloads of `inline_limit` bytes and more

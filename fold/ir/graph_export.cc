@@ -9,20 +9,15 @@
 #include "fold/ir/graph.h"
 #include "fold/ir/graph_rep.h"
 #include "fold/ir/status_macros.h"
+#include "fold/ir/wire.h"
 
 namespace dsperse {
 namespace {
 
-void AppendVarint(uint64_t value, std::string* out) {
-  while (value >= 0x80) {
-    out->push_back(static_cast<char>(value | 0x80));
-    value >>= 7;
-  }
-  out->push_back(static_cast<char>(value));
-}
+constexpr uint64_t kLongest = uint64_t{1} << 34;  // as long a varint as any length of a graph takes
 
 void AppendHeader(int field, size_t length, std::string* out) {
-  AppendVarint(static_cast<uint64_t>(field) << 3 | 2, out);
+  AppendVarint(MakeTag(static_cast<uint32_t>(field), kBytes), out);
   AppendVarint(length, out);
 }
 
@@ -147,10 +142,6 @@ class Exporter {
 
 absl::StatusOr<std::string> Graph::ExportBytes(PayloadTable* payloads, int64_t inline_limit) const {
   *payloads = *rep_->payloads;  // tokens in the protos stay what they are
-  std::string graph_bytes;
-  DSPERSE_RETURN_IF_ERROR(
-      Exporter(*this, *rep_, payloads, inline_limit).Block(main(), &graph_bytes));
-
   // Fields of the model before and after `graph` (7).
   onnx::ModelProto before, after;
   const onnx::ModelProto& model = *rep_->model;
@@ -168,10 +159,14 @@ absl::StatusOr<std::string> Graph::ExportBytes(PayloadTable* payloads, int64_t i
       model.GetReflection()->GetUnknownFields(model));
 
   std::string out;
-  out.reserve(graph_bytes.size() + 1024);
   before.AppendPartialToString(&out);
-  AppendHeader(onnx::ModelProto::kGraphFieldNumber, graph_bytes.size(), &out);
-  out.append(graph_bytes);
+  // The length of the graph is known behind it: the bytes move up then, rather than being held twice.
+  AppendHeader(onnx::ModelProto::kGraphFieldNumber, kLongest, &out);
+  const size_t begin = out.size();
+  DSPERSE_RETURN_IF_ERROR(Exporter(*this, *rep_, payloads, inline_limit).Block(main(), &out));
+  std::string length;
+  AppendVarint(out.size() - begin, &length);
+  out.replace(begin - VarintSize(kLongest), VarintSize(kLongest), length);
   after.AppendPartialToString(&out);
   return out;
 }

@@ -20,6 +20,7 @@ class Importer {
 
   absl::Status Run(std::vector<std::string>* notes) {
     DSPERSE_RETURN_IF_ERROR(CheckHeader());
+    Reserve(rep_.model->graph());
     rep_.NewBlock(rep_.model->mutable_graph(), BlockId{}, NodeId{});
     scopes_.emplace_back();
     for (size_t i = 0; i < rep_.blocks.size(); ++i) {  // bodies are appended on the way
@@ -58,6 +59,16 @@ class Importer {
     return absl::OkStatus();
   }
 
+  // Room for what the main graph needs at least: growing step by step would copy it several times.
+  void Reserve(const onnx::GraphProto& graph) {
+    const size_t nodes = static_cast<size_t>(graph.node_size());
+    size_t values = static_cast<size_t>(graph.input_size() + graph.initializer_size());
+    for (const onnx::NodeProto& node : graph.node()) values += static_cast<size_t>(node.output_size());
+    rep_.nodes.reserve(nodes);
+    rep_.values.reserve(values);
+    rep_.names.reserve(nodes + values);
+  }
+
   // The value `name` means in `block`, or none.
   ValueId Lookup(BlockId block, absl::string_view name) const {
     for (BlockId b = block; b.valid() && b.index != 0; b = rep_.at(b).parent) {
@@ -75,13 +86,21 @@ class Importer {
     return it == scope.end() ? ValueId{} : it->second;
   }
 
-  absl::StatusOr<ValueId> Declare(BlockId block, absl::string_view name, absl::string_view what) {
-    if (LookupHere(block, name).valid()) {
-      return Invalid(absl::StrCat("two values are named '", name, "' (the second is ", what, ")"));
+  // Makes the value `name` of `block`; `what()` says in a message what it is.
+  template <typename What>
+  absl::StatusOr<ValueId> Declare(BlockId block, absl::string_view name, const What& what) {
+    const auto twice = [&] {
+      return Invalid(absl::StrCat("two values are named '", name, "' (the second is ", what(), ")"));
+    };
+    if (block.index == 0) {
+      auto& entry = rep_.Intern(name);
+      if (entry.second.main_value.valid()) return twice();
+      return rep_.NewValue(entry, block);
     }
-    const bool shadows = block.index != 0 && Lookup(rep_.at(block).parent, name).valid();
+    if (LookupHere(block, name).valid()) return twice();
+    const bool shadows = Lookup(rep_.at(block).parent, name).valid();
     const ValueId id = rep_.NewValue(name, block);
-    if (block.index != 0) scopes_[static_cast<size_t>(block.index)].emplace(rep_.at(id).name, id);
+    scopes_[static_cast<size_t>(block.index)].emplace(rep_.at(id).name, id);
     if (shadows) shadowing_.push_back(id);
     return id;
   }
@@ -118,7 +137,7 @@ class Importer {
     for (onnx::ValueInfoProto& info : *rep_.at(id).proto->mutable_input()) {
       DSPERSE_RETURN_IF_ERROR(CheckType(info));
       if (info.name().empty()) return Invalid("an input has no name");
-      DSPERSE_ASSIGN_OR_RETURN(const ValueId value, Declare(id, info.name(), "an input"));
+      DSPERSE_ASSIGN_OR_RETURN(const ValueId value, Declare(id, info.name(), [] { return "an input"; }));
       rep_.at(value).input = true;
       rep_.at(value).info = &info;
       rep_.at(id).inputs.push_back(value);
@@ -132,7 +151,7 @@ class Importer {
     if (name.empty()) return Invalid("an initializer has no name");
     ValueId value = LookupHere(id, name);
     if (!value.valid()) {
-      DSPERSE_ASSIGN_OR_RETURN(value, Declare(id, name, "an initializer"));
+      DSPERSE_ASSIGN_OR_RETURN(value, Declare(id, name, [] { return "an initializer"; }));
     } else if (rep_.at(value).initializer) {
       return Invalid(absl::StrCat("two initializers are named '", name, "'"));
     }
@@ -142,10 +161,13 @@ class Importer {
   }
 
   absl::Status ImportInitializers(BlockId id) {
+    const std::string prefix = Prefix();
+    std::string where;
     for (onnx::TensorProto& proto : *rep_.at(id).proto->mutable_initializer()) {
-      const std::string where = absl::StrCat(Prefix(), "initializer '", proto.name(), "'");
+      where.clear();
+      absl::StrAppend(&where, prefix, "initializer '", proto.name(), "'");
       DSPERSE_ASSIGN_OR_RETURN(const ValueId value, DeclareInitializer(id, proto.name()));
-      DSPERSE_ASSIGN_OR_RETURN(Tensor tensor, TensorFromProto(proto, *rep_.payloads, where));
+      DSPERSE_ASSIGN_OR_RETURN(Tensor tensor, TensorFromProto(proto, *rep_.payloads, where, rep_.model));
       DSPERSE_RETURN_IF_ERROR(Internalize(tensor, &proto));
       rep_.at(value).tensor_proto = &proto;
       rep_.at(value).tensor = std::make_unique<const Tensor>(std::move(tensor));
@@ -153,8 +175,7 @@ class Importer {
     for (const onnx::SparseTensorProto& proto : rep_.at(id).proto->sparse_initializer()) {
       DSPERSE_ASSIGN_OR_RETURN(const ValueId value, DeclareInitializer(id, proto.values().name()));
       rep_.at(value).sparse_proto = &proto;
-      const std::string where =
-          absl::StrCat(Prefix(), "sparse initializer '", proto.values().name(), "'");
+      where = absl::StrCat(prefix, "sparse initializer '", proto.values().name(), "'");
       absl::StatusOr<Tensor> dense = TensorFromSparse(proto, *rep_.payloads, where);
       if (dense.ok()) {
         rep_.at(value).tensor = std::make_unique<const Tensor>(*std::move(dense));
@@ -184,7 +205,8 @@ class Importer {
       for (const std::string& name : proto.output()) {
         ValueId value;
         if (!name.empty()) {
-          DSPERSE_ASSIGN_OR_RETURN(value, Declare(id, name, "an output of " + rep_.Where(node)));
+          DSPERSE_ASSIGN_OR_RETURN(
+              value, Declare(id, name, [&] { return "an output of " + rep_.Where(node); }));
           rep_.at(value).producer = node;
           rep_.at(value).output_index = static_cast<int32_t>(rep.outputs.size());
         }
@@ -258,15 +280,14 @@ class Importer {
 
 }  // namespace
 
-absl::StatusOr<Graph> Graph::Import(std::unique_ptr<onnx::ModelProto> model,
-                                    std::shared_ptr<const PayloadTable> payloads,
+absl::StatusOr<Graph> Graph::Import(std::shared_ptr<onnx::ModelProto> model,
+                                    std::shared_ptr<PayloadTable> payloads,
                                     absl::string_view name, std::vector<std::string>* notes) {
-  Graph graph;
-  graph.rep_ = std::make_unique<Rep>();
+  if (payloads == nullptr) payloads = std::make_shared<PayloadTable>();
+  Graph graph(std::make_unique<Rep>());
   graph.rep_->file_name = std::string(name);
   graph.rep_->model = std::move(model);
-  graph.rep_->payloads = payloads == nullptr ? std::make_shared<PayloadTable>()
-                                             : std::make_shared<PayloadTable>(*payloads);
+  graph.rep_->payloads = std::move(payloads);
   DSPERSE_RETURN_IF_ERROR(Importer(graph, *graph.rep_).Run(notes));
   for (BlockId block : graph.Blocks()) {
     absl::StatusOr<bool> moved = graph.SortBlock(block);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/string_view.h"
 #include "fold/ir/graph.h"
@@ -19,6 +20,8 @@ namespace dsperse {
 
 struct NodeRep {
   onnx::NodeProto* proto = nullptr;  // owned by Rep::model or Rep::made_nodes
+  absl::string_view op_type;  // in Rep::words, so that a scan for an operator needs no look at the proto
+  absl::string_view domain;   // likewise; "" for the default domain however it is spelt
   BlockId block;
   NodeId prev, next;
   absl::InlinedVector<ValueId, 4> inputs;
@@ -83,7 +86,7 @@ struct NameEntry {
 
 struct Graph::Rep {
   std::string file_name;
-  std::unique_ptr<onnx::ModelProto> model;  // owner of imported protos; lists in it are not kept up
+  std::shared_ptr<onnx::ModelProto> model;  // owner of imported protos; lists in it are not kept up
   std::deque<onnx::NodeProto> made_nodes;
   std::shared_ptr<PayloadTable> payloads;
   std::vector<NodeRep> nodes;
@@ -91,6 +94,7 @@ struct Graph::Rep {
   std::vector<BlockRep> blocks;
   StringPool pool;
   absl::flat_hash_map<absl::string_view, NameEntry> names;
+  absl::flat_hash_set<absl::string_view> words;  // operator types and domains
   absl::flat_hash_map<absl::string_view, int64_t> next_suffix;  // FreshName: per hint
   int64_t live_nodes = 0;
   bool frozen = false;
@@ -102,9 +106,13 @@ struct Graph::Rep {
   BlockRep& at(BlockId id) { return blocks[static_cast<size_t>(id.index)]; }
   const BlockRep& at(BlockId id) const { return blocks[static_cast<size_t>(id.index)]; }
 
-  absl::string_view Intern(absl::string_view name);  // counts it
+  // The entry of `name` with one more count, and the name as the graph keeps it.
+  std::pair<const absl::string_view, NameEntry>& Intern(absl::string_view name);
+  absl::string_view Word(absl::string_view word);
   std::string FreshName(absl::string_view hint);
   ValueId NewValue(absl::string_view name, BlockId block);
+  // The same where the caller has interned the name.
+  ValueId NewValue(std::pair<const absl::string_view, NameEntry>& name, BlockId block);
   // Appends the node to the block's list and returns its id.
   NodeId NewNode(onnx::NodeProto* proto, BlockId block, NodeId before);
   void Link(NodeId id, BlockId block, NodeId before);

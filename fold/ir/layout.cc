@@ -54,7 +54,7 @@ void AppendEntry(absl::string_view key, absl::string_view value, std::string* ou
 }
 
 Tensor TensorOf(const Payload& payload) {
-  if (payload.tensor.has_value()) return *payload.tensor;
+  if (payload.tensor != nullptr) return *payload.tensor;
   return *Tensor::FromSpan(DType::kUint8, {static_cast<int64_t>(payload.length)}, payload.source,
                            payload.offset);
 }

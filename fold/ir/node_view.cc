@@ -15,12 +15,12 @@ const onnx::AttributeProto* FindAttribute(const onnx::NodeProto& node, absl::str
 
 const onnx::NodeProto& NodeView::proto() const { return *graph_->rep_->at(id_).proto; }
 absl::string_view NodeView::name() const { return proto().name(); }
-absl::string_view NodeView::op_type() const { return proto().op_type(); }
-absl::string_view NodeView::domain() const {
-  const absl::string_view domain = proto().domain();
-  return domain == "ai.onnx" ? absl::string_view() : domain;
+absl::string_view NodeView::op_type() const { return graph_->rep_->at(id_).op_type; }
+absl::string_view NodeView::domain() const { return graph_->rep_->at(id_).domain; }
+bool NodeView::Is(absl::string_view type) const {
+  const NodeRep& node = graph_->rep_->at(id_);
+  return node.op_type == type && node.domain.empty();
 }
-bool NodeView::Is(absl::string_view type) const { return op_type() == type && domain().empty(); }
 int64_t NodeView::opset() const { return graph_->opset(domain()); }
 BlockId NodeView::block() const { return graph_->rep_->at(id_).block; }
 

@@ -20,6 +20,8 @@ constexpr uint64_t kMaxModelBytes = (uint64_t{1} << 31) - 1;
 // No byte of a protocol buffer takes more than this when it is parsed and imported.
 constexpr int64_t kWorstFactor = 256;
 
+constexpr size_t kMaxArenaBlock = size_t{1} << 20;
+
 absl::Status CheckMemory(absl::string_view skeleton, absl::string_view name, int64_t max_memory) {
   const int64_t size = static_cast<int64_t>(skeleton.size());
   if (size <= max_memory / kWorstFactor) return absl::OkStatus();
@@ -46,7 +48,14 @@ absl::StatusOr<SkeletonModel> ReadModelProto(const std::shared_ptr<const ByteSou
   DSPERSE_RETURN_IF_ERROR(ReadSkeleton(source, size, static_cast<uint64_t>(max_memory), &skeleton,
                                        result.payloads.get()));
   DSPERSE_RETURN_IF_ERROR(CheckMemory(skeleton, source->name(), max_memory));
-  result.model = std::make_unique<onnx::ModelProto>();
+  // An arena: a large model is tens of thousands of messages, and taking them down one by one would
+  // cost more than parsing them.
+  google::protobuf::ArenaOptions arena_options;
+  arena_options.start_block_size = std::clamp<size_t>(skeleton.size(), 4096, kMaxArenaBlock);
+  arena_options.max_block_size = kMaxArenaBlock;
+  auto arena = std::make_shared<google::protobuf::Arena>(arena_options);
+  auto* const model = google::protobuf::Arena::CreateMessage<onnx::ModelProto>(arena.get());
+  result.model = std::shared_ptr<onnx::ModelProto>(std::move(arena), model);
   if (!result.model->ParseFromString(skeleton)) {
     if (CostOfModel(skeleton).nesting > kMaxNesting) {
       return absl::ResourceExhaustedError(absl::StrCat(source->name(),

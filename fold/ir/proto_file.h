@@ -16,7 +16,7 @@ namespace dsperse {
 
 // A model whose large payloads are tokens into `payloads`.
 struct SkeletonModel {
-  std::unique_ptr<onnx::ModelProto> model;
+  std::shared_ptr<onnx::ModelProto> model;  // of an arena of its own
   std::shared_ptr<PayloadTable> payloads;
 };
 

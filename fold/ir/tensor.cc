@@ -142,15 +142,37 @@ absl::StatusOr<Tensor> Tensor::Shell(DType type, Dims dims) {
   return tensor;
 }
 
+std::shared_ptr<const char> Tensor::Own(std::string bytes) {
+  auto owner = std::make_shared<const std::string>(std::move(bytes));
+  const char* const data = owner->data();
+  return std::shared_ptr<const char>(std::move(owner), data);
+}
+
+absl::Status Tensor::WrongSize(size_t size) const {
+  return absl::InvalidArgumentError(absl::StrCat(DTypeName(type_), " tensor of shape ",
+                                                 DimsToString(dims_), " needs ", bytes_,
+                                                 " bytes of payload, not ", size));
+}
+
 absl::StatusOr<Tensor> Tensor::FromBytes(DType type, Dims dims, std::string bytes) {
   DSPERSE_ASSIGN_OR_RETURN(Tensor tensor, Shell(type, std::move(dims)));
   if (static_cast<int64_t>(bytes.size()) != tensor.bytes_ || type == DType::kString) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        DTypeName(type), " tensor of shape ", DimsToString(tensor.dims_), " needs ", tensor.bytes_,
-        " bytes of payload, not ", bytes.size()));
+    return tensor.WrongSize(bytes.size());
   }
   NormalizeBools(type, &bytes);
-  tensor.data_ = std::make_shared<const std::string>(std::move(bytes));
+  tensor.data_ = Own(std::move(bytes));
+  return tensor;
+}
+
+absl::StatusOr<Tensor> Tensor::FromShared(DType type, Dims dims, absl::string_view bytes,
+                                          std::shared_ptr<const void> owner) {
+  const bool normal = type != DType::kBool || std::all_of(bytes.begin(), bytes.end(), [](char c) {
+                        return c == 0 || c == 1;
+                      });
+  if (!normal || type == DType::kString) return FromBytes(type, std::move(dims), std::string(bytes));
+  DSPERSE_ASSIGN_OR_RETURN(Tensor tensor, Shell(type, std::move(dims)));
+  if (static_cast<int64_t>(bytes.size()) != tensor.bytes_) return tensor.WrongSize(bytes.size());
+  tensor.data_ = std::shared_ptr<const char>(std::move(owner), bytes.data());
   return tensor;
 }
 
@@ -161,7 +183,7 @@ absl::StatusOr<Tensor> Tensor::Uniform(DType type, Dims dims, absl::string_view 
         absl::StrCat("an element of type ", DTypeName(type), " has not ", element.size(), " bytes"));
   }
   tensor.kind_ = Kind::kUniform;
-  tensor.data_ = std::make_shared<const std::string>(element);
+  tensor.data_ = Own(std::string(element));
   return tensor;
 }
 
@@ -234,12 +256,12 @@ absl::Status Tensor::Read(int64_t offset, absl::Span<char> out, bool* finite) co
   if (size == 0) return absl::OkStatus();
   switch (kind_) {
     case Kind::kBytes:
-      std::memcpy(out.data(), data_->data() + offset, out.size());
+      std::memcpy(out.data(), data_.get() + offset, out.size());
       return absl::OkStatus();
     case Kind::kUniform: {
-      const int64_t width = static_cast<int64_t>(data_->size());
+      const int64_t width = static_cast<int64_t>(uniform_element().size());
       const int64_t head = std::min(width, size);
-      for (int64_t i = 0; i < head; ++i) out[i] = (*data_)[(offset + i) % width];
+      for (int64_t i = 0; i < head; ++i) out[i] = data_.get()[(offset + i) % width];
       for (int64_t done = head; done < size;) {  // what is there, again; doubling
         const int64_t n = std::min(done / width * width, size - done);
         std::memcpy(out.data() + done, out.data(), static_cast<size_t>(n));
@@ -302,15 +324,15 @@ absl::StatusOr<Tensor> Tensor::Load(int64_t max_bytes) const {
                                                      " has ", bytes_, " bytes, more than the ",
                                                      max_bytes, " allowed"));
   }
-  auto bytes = std::make_shared<std::string>(static_cast<size_t>(bytes_), '\0');
-  DSPERSE_RETURN_IF_ERROR(Read(0, absl::MakeSpan(bytes->data(), bytes->size())));
-  NormalizeBools(type_, bytes.get());
+  std::string bytes(static_cast<size_t>(bytes_), '\0');
+  DSPERSE_RETURN_IF_ERROR(Read(0, absl::MakeSpan(bytes.data(), bytes.size())));
+  NormalizeBools(type_, &bytes);
   Tensor tensor;
   tensor.type_ = type_;
   tensor.dims_ = dims_;
   tensor.count_ = count_;
   tensor.bytes_ = bytes_;
-  tensor.data_ = std::move(bytes);
+  tensor.data_ = Own(std::move(bytes));
   return tensor;
 }
 

@@ -50,6 +50,10 @@ class Tensor {
   // InvalidArgument unless `bytes` has the size that `type` and `dims` ask for. Bytes of a bool other
   // than 0 become 1.
   static absl::StatusOr<Tensor> FromBytes(DType type, Dims dims, std::string bytes);
+  // The same without a copy (but of a bool's bytes that are neither 0 nor 1): `bytes` lie in what `owner`
+  // keeps alive, never change, and are aligned to 8 bytes.
+  static absl::StatusOr<Tensor> FromShared(DType type, Dims dims, absl::string_view bytes,
+                                           std::shared_ptr<const void> owner);
   // One element's bytes, repeated. 4-bit types not allowed.
   static absl::StatusOr<Tensor> Uniform(DType type, Dims dims, absl::string_view element);
   // `source` holds the payload at `offset`; its length follows from type and dims.
@@ -92,7 +96,9 @@ class Tensor {
   // Owned bytes (no I/O needed to look at them)?
   bool in_memory() const { return kind_ == Kind::kBytes; }
   // Of a uniform tensor: the element's bytes.
-  absl::string_view uniform_element() const { return *data_; }
+  absl::string_view uniform_element() const {
+    return {data_.get(), static_cast<size_t>(BitWidth(type_) / 8)};
+  }
   const std::vector<std::string>& strings() const { return *strings_; }
 
   // Copies bytes [offset, offset + out.size()) of the canonical form. For scaled tensors both must
@@ -116,16 +122,18 @@ class Tensor {
   // Elements of an in-memory tensor (`in_memory()`, dtype T); no copy.
   template <typename T>
   absl::Span<const T> data() const {
-    return absl::Span<const T>(reinterpret_cast<const T*>(data_->data()),
+    return absl::Span<const T>(reinterpret_cast<const T*>(data_.get()),
                                static_cast<size_t>(count_));
   }
-  absl::string_view raw() const { return *data_; }
+  absl::string_view raw() const { return {data_.get(), static_cast<size_t>(bytes_)}; }
 
  private:
   enum class Kind { kBytes, kUniform, kSpan, kScaled, kStrings };
   struct Scaling;
 
   static absl::StatusOr<Tensor> Shell(DType type, Dims dims);
+  static std::shared_ptr<const char> Own(std::string bytes);
+  absl::Status WrongSize(size_t size) const;
   absl::Status Read(int64_t offset, absl::Span<char> out, bool* finite) const;
 
   DType type_ = DType::kUndefined;
@@ -134,7 +142,7 @@ class Tensor {
   int64_t count_ = 0;
   int64_t bytes_ = 0;
   uint64_t offset_ = 0;
-  std::shared_ptr<const std::string> data_;
+  std::shared_ptr<const char> data_;  // of kBytes all, of kUniform one element
   std::shared_ptr<const ByteSource> source_;
   std::shared_ptr<const Scaling> scaling_;
   std::shared_ptr<const std::vector<std::string>> strings_;
@@ -171,9 +179,8 @@ absl::StatusOr<Tensor> Tensor::Make(Dims dims, T** data, int64_t max_bytes) {
                                         std::to_string(tensor->bytes_) + " bytes, more than the " +
                                         std::to_string(max_bytes) + " allowed");
   }
-  auto bytes = std::make_shared<std::string>(static_cast<size_t>(tensor->bytes_), '\0');
-  *data = reinterpret_cast<T*>(bytes->data());
-  tensor->data_ = std::move(bytes);
+  tensor->data_ = Own(std::string(static_cast<size_t>(tensor->bytes_), '\0'));
+  *data = reinterpret_cast<T*>(const_cast<char*>(tensor->data_.get()));  // nobody else has it yet
   return tensor;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -254,7 +255,7 @@ absl::StatusOr<Tensor> FromToken(int64_t token, Header header, const PayloadTabl
     return Invalid(where, absl::StrCat("field number ", kPayloadField, " is reserved"));
   }
   const Payload& payload = payloads.at(token);
-  if (payload.tensor.has_value()) {
+  if (payload.tensor != nullptr) {
     const Tensor& tensor = *payload.tensor;
     if (tensor.dtype() != header.type || tensor.num_elements() != header.count) {
       return absl::InternalError(absl::StrCat(where, ": token ", token, " stands for a ",
@@ -303,7 +304,7 @@ void SetPayloadToken(int64_t token, TensorProto* proto) {
 }
 
 absl::StatusOr<Tensor> TensorFromProto(const TensorProto& proto, const PayloadTable& payloads,
-                                       absl::string_view where) {
+                                       absl::string_view where, std::shared_ptr<const void> owner) {
   DSPERSE_ASSIGN_OR_RETURN(Header header, HeaderOf(proto, where));
   const int fields = PayloadFields(proto);
   if (proto.data_location() == TensorProto::EXTERNAL) {
@@ -322,6 +323,9 @@ absl::StatusOr<Tensor> TensorFromProto(const TensorProto& proto, const PayloadTa
   if (static_cast<int64_t>(proto.raw_data().size()) != header.bytes) {
     return WrongSize(where, header, proto.has_raw_data() ? "raw_data" : "the payload",
                      proto.raw_data().size(), "bytes", header.bytes);
+  }
+  if (owner != nullptr) {
+    return Tensor::FromShared(header.type, std::move(header.dims), proto.raw_data(), std::move(owner));
   }
   return Tensor::FromBytes(header.type, std::move(header.dims), proto.raw_data());
 }
@@ -419,7 +423,7 @@ absl::Status TensorToProto(const Tensor& tensor, int64_t inline_limit, PayloadTa
   if (tensor.num_bytes() >= inline_limit) {
     Payload payload;
     payload.length = static_cast<uint64_t>(tensor.num_bytes());
-    payload.tensor = tensor;
+    payload.tensor = std::make_shared<const Tensor>(tensor);
     SetPayloadToken(payloads->Add(std::move(payload)), proto);
     return absl::OkStatus();
   }

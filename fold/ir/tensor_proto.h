@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,7 +33,7 @@ struct Payload {
   std::shared_ptr<const ByteSource> source;  // set: a span of `length` bytes at `offset`
   uint64_t offset = 0;
   uint64_t length = 0;
-  std::optional<Tensor> tensor;  // set: the tensor's canonical bytes
+  std::shared_ptr<const Tensor> tensor;  // set: the tensor's canonical bytes
 };
 
 class PayloadTable {
@@ -62,8 +61,10 @@ void SetPayloadToken(int64_t token, onnx::TensorProto* proto);
 // Decodes any of ONNX's encodings (raw_data, float_data, int32_data with float16 bits, int64_data,
 // double_data, uint64_data, string_data, external data, token). Checks: known type, dims not negative
 // and without overflow, payload bytes = dims × size. `where` begins messages ("model.onnx: initializer 'w'").
+// With an `owner` that keeps `proto` alive and unchanged, the tensor shares the bytes of raw_data with it.
 absl::StatusOr<Tensor> TensorFromProto(const onnx::TensorProto& proto, const PayloadTable& payloads,
-                                       absl::string_view where);
+                                       absl::string_view where,
+                                       std::shared_ptr<const void> owner = nullptr);
 
 // The dense tensor of a sparse one, if it is at most `max_bytes`; Unimplemented beyond.
 absl::StatusOr<Tensor> TensorFromSparse(const onnx::SparseTensorProto& proto,

@@ -1,6 +1,8 @@
 #include "slicer/cli/fold_file.h"
 
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -61,6 +63,15 @@ absl::Status HashOutputs(const SavedModel& saved, Receipt* receipt) {
   return absl::OkStatus();
 }
 
+// A place for `value` until the process ends. Taking a graph down node by node costs a good part of what
+// making it did, and the system takes the memory anyway.
+template <typename T>
+T& UntilExit(T value) {
+  static auto& kept = *new std::vector<std::unique_ptr<T>>;  // holds them: none of it is lost
+  kept.push_back(std::make_unique<T>(std::move(value)));
+  return *kept.back();
+}
+
 absl::StatusOr<FoldedFile> FoldOnce(const FoldJob& job, bool check_weights, CliContext& context) {
   FoldedFile result;
   FileFold& fold = result.fold;
@@ -69,7 +80,8 @@ absl::StatusOr<FoldedFile> FoldOnce(const FoldJob& job, bool check_weights, CliC
   if (job.fold.lower) fold.target = job.lowering.target;
   Stopwatch watch;
   context.Progress("loading …");
-  DSPERSE_ASSIGN_OR_RETURN(LoadedModel model, Load(job.model, context));
+  DSPERSE_ASSIGN_OR_RETURN(LoadedModel loaded, Load(job.model, context));
+  LoadedModel& model = UntilExit(std::move(loaded));
   fold.bytes_before = model.file_bytes;
   fold.notes = std::move(model.notes);
   if (job.receipt) {
