@@ -59,13 +59,13 @@ ModelCounts CountModel(const Graph& graph) {
 
 absl::StatusOr<FoldReport> FoldModel(Graph& graph, const FoldOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
-  DSPERSE_ASSIGN_OR_RETURN(PassList list, ParsePassList(options.passes));
+  DSPERSE_ASSIGN_OR_RETURN(const PassList list, ParsePassList(options.passes));
+  std::vector<const Pass*> passes = PassesOf(list, options.target != nullptr);
   FoldReport report;
   report.before = CountModel(graph);
   if (list.batchnorm_needs_constant_node && report.before.by_operator.count("Constant") == 0) {
-    list.passes.erase(std::remove(list.passes.begin(), list.passes.end(),
-                                  FindPass("fuse_conv_batchnorm")),
-                      list.passes.end());
+    passes.erase(std::remove(passes.begin(), passes.end(), FindPass("fuse_conv_batchnorm")),
+                 passes.end());
   }
   if (options.freeze_inputs) report.frozen_inputs = graph.FreezeInputs();
 
@@ -75,12 +75,11 @@ absl::StatusOr<FoldReport> FoldModel(Graph& graph, const FoldOptions& options) {
   PipelineOptions pipeline;
   pipeline.verify_each = options.verify_each;
   DSPERSE_ASSIGN_OR_RETURN(PipelineResult result,
-                           RunPipeline(list.passes, graph, context, pipeline));
+                           RunPipeline(passes, graph, context, pipeline));
   if (options.lower && options.target != nullptr) {
     // What a lowering makes is folded again, so both run to one fixed point. Only now: a
     // BatchNormalization that folding absorbs must not have become Mul and Add before.
     report.provable_before = MeasureProvability(graph, context.facts(), *options.target);
-    std::vector<const Pass*> passes = list.passes;
     passes.insert(passes.end(), Lowerings().begin(), Lowerings().end());
     DSPERSE_ASSIGN_OR_RETURN(const PipelineResult lowered,
                              RunPipeline(passes, graph, context, pipeline));

@@ -26,7 +26,8 @@ absl::Status Annotate(const absl::Status& status, absl::string_view where,
   return absl::Status(status.code(), absl::StrCat(where, " ", pass, ": ", status.message()));
 }
 
-// A pass reports all its misses at each run: those of its earlier runs describe a graph that is gone.
+// A pass reports all its misses at each run: those of its earlier runs, of another pipeline on the same
+// context too, describe a graph that is gone.
 void DropOlderMisses(absl::string_view pass, size_t first_new, std::vector<Remark>& remarks) {
   size_t kept = 0;
   for (size_t i = 0; i < remarks.size(); ++i) {
@@ -100,7 +101,7 @@ class Runner {
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     ++stats.runs;
     if (!changed.ok()) return Annotate(changed.status(), "failed in", pass.name());
-    if (stats.runs > 1) DropOlderMisses(pass.name(), first_remark, context_.remarks());
+    DropOlderMisses(pass.name(), first_remark, context_.remarks());
     if (!*changed) return false;
     ++stats.changes;
     result_.changed = true;

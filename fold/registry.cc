@@ -16,8 +16,10 @@
 #include "fold/passes/eliminate_redundant_transposes.h"
 #include "fold/passes/eliminate_unused_initializers.h"
 #include "fold/passes/fold_constants.h"
+#include "fold/passes/fuse_activations.h"
 #include "fold/passes/fuse_affine.h"
 #include "fold/passes/fuse_conv_batchnorm.h"
+#include "fold/passes/fuse_matmul_add.h"
 #include "fold/passes/fuse_pad_into_conv.h"
 #include "fold/passes/inline_constant_if.h"
 #include "fold/passes/simplify_shape_chains.h"
@@ -49,6 +51,8 @@ const std::vector<RegisteredPass>& Table() {
       {Instance<FusePadIntoConv>(), true},
       {Instance<FuseAffine>(), true},  // before its sibling: a chain is rounded once, as a whole
       {Instance<FuseConvBatchNorm>(), true},
+      {Instance<FuseMatMulAdd>(), false},
+      {Instance<FuseActivations>(), false},
       {Instance<EliminateDuplicateConstants>(), true},
       {Instance<EliminateCommonSubexpressions>(), true},
       {Instance<EliminateUnusedInitializers>(), true},
@@ -94,6 +98,10 @@ bool SelectNamedList(absl::string_view name, Selection& selection) {
   return true;
 }
 
+bool Contains(const std::vector<const Pass*>& passes, const Pass* pass) {
+  return std::find(passes.begin(), passes.end(), pass) != passes.end();
+}
+
 }  // namespace
 
 absl::Span<const RegisteredPass> RegisteredPasses() { return Table(); }
@@ -105,8 +113,10 @@ const Pass* FindPass(absl::string_view name) {
 
 absl::StatusOr<PassList> ParsePassList(absl::string_view text) {
   Selection selection(Table().size());
+  Selection taken_out(Table().size());
   SelectNamedList("default", selection);
   PassList list;
+  list.base = "default";
   bool plain = false;     // a pass was named without a sign
   bool modified = false;  // … with one
   if (!text.empty()) {
@@ -120,15 +130,16 @@ absl::StatusOr<PassList> ParsePassList(absl::string_view text) {
       if (sign != 0) {
         DSPERSE_ASSIGN_OR_RETURN(const size_t index, IndexOf(word.substr(1)));
         selection[index] = sign == '+';
+        taken_out[index] = sign == '-';
         modified = true;
       } else if (first && SelectNamedList(word, selection)) {
-        list.batchnorm_needs_constant_node = word == "dsperse";
+        list.base = std::string(word);
       } else {
         DSPERSE_ASSIGN_OR_RETURN(const size_t index, IndexOf(word));
         if (!plain) selection.assign(selection.size(), false);
         selection[index] = true;
         plain = true;
-        if (!first && list.batchnorm_needs_constant_node) modified = true;
+        if (!first && list.base == "dsperse") modified = true;
       }
       if (plain && modified) {
         return absl::InvalidArgumentError(
@@ -138,22 +149,42 @@ absl::StatusOr<PassList> ParsePassList(absl::string_view text) {
       first = false;
     }
   }
+  if (plain) list.base = "none";
+  list.batchnorm_needs_constant_node = list.base == "dsperse";
   for (size_t i = 0; i < selection.size(); ++i) {
-    if (selection[i]) list.passes.push_back(Table()[i].pass);
+    if (selection[i]) {
+      list.passes.push_back(Table()[i].pass);
+    } else if (list.base == "default" && !Table()[i].by_default && !taken_out[i]) {
+      list.with_target.push_back(Table()[i].pass);
+    }
   }
   return list;
 }
 
+std::vector<const Pass*> PassesOf(const PassList& list, bool target) {
+  std::vector<const Pass*> passes;
+  for (const RegisteredPass& entry : Table()) {
+    if (Contains(list.passes, entry.pass) || (target && Contains(list.with_target, entry.pass))) {
+      passes.push_back(entry.pass);
+    }
+  }
+  return passes;
+}
+
 std::string PassListText(const PassList& list) {
   Selection base(Table().size());
-  SelectNamedList(list.batchnorm_needs_constant_node ? "dsperse" : "none", base);
-  std::string text = list.batchnorm_needs_constant_node ? "dsperse" : "";
+  SelectNamedList(list.base, base);
+  const bool plain = list.base == "none";
+  std::string text = plain ? "" : list.base;
   for (size_t i = 0; i < base.size(); ++i) {
-    const bool selected =
-        std::find(list.passes.begin(), list.passes.end(), Table()[i].pass) != list.passes.end();
-    if (selected == base[i]) continue;
-    const char* sign = !list.batchnorm_needs_constant_node ? "" : selected ? "+" : "-";
-    absl::StrAppend(&text, text.empty() ? "" : ",", sign, Table()[i].pass->name());
+    const RegisteredPass& entry = Table()[i];
+    const bool selected = Contains(list.passes, entry.pass);
+    // Of the default list a pass can be out for good, or left to the target.
+    const bool out = list.base == "default" && !entry.by_default && !selected &&
+                     !Contains(list.with_target, entry.pass);
+    if (selected == base[i] && !out) continue;
+    const char* sign = plain ? "" : selected ? "+" : "-";
+    absl::StrAppend(&text, text.empty() ? "" : ",", sign, entry.pass->name());
   }
   return text.empty() ? "none" : text;
 }

@@ -14,7 +14,8 @@ namespace dsperse {
 
 struct RegisteredPass {
   const Pass* pass;    // lives forever
-  bool by_default;     // in the default list
+  // In the default list. The others are for a prover to judge: they run when named, and with a target.
+  bool by_default;
 };
 
 // All passes in the order in which a pipeline runs them.
@@ -25,8 +26,12 @@ const Pass* FindPass(absl::string_view name);
 
 struct PassList {
   std::vector<const Pass*> passes;
+  // What joins them where there is a target: of the default list all that isn't in it nor taken out by name.
+  std::vector<const Pass*> with_target;
   // Conv + BatchNormalization fusion only in models that hold a Constant node, as DSperse does it.
   bool batchnorm_needs_constant_node = false;
+  // The named list that it starts from: "default", "dsperse"; "none" where each pass is named.
+  std::string base = "none";
 };
 
 // `text` is one of
@@ -39,8 +44,11 @@ struct PassList {
 // mixture of plain names with + or −, and for an empty entry.
 absl::StatusOr<PassList> ParsePassList(absl::string_view text);
 
-// The list in normal form: "a,b", "none", or "dsperse" with what was changed of it. Texts that mean the
-// same list give the same, and ParsePassList reads it back.
+// The passes of `list`, with a target or without, in the registry's order.
+std::vector<const Pass*> PassesOf(const PassList& list, bool target);
+
+// The list in normal form: "a,b", "none", or "default" or "dsperse" with what was changed of it. Texts that
+// mean the same list give the same, and ParsePassList reads it back.
 std::string PassListText(const PassList& list);
 
 }  // namespace dsperse

@@ -25,7 +25,7 @@ void PrintJson(CliContext& context) {
 void PrintTable(CliContext& context) {
   TextTable table("l");
   for (const RegisteredPass& entry : RegisteredPasses()) {
-    table.Row({std::string(entry.pass->name()), entry.by_default ? "default" : "when named",
+    table.Row({std::string(entry.pass->name()), entry.by_default ? "default" : "when named, or with --target",
                std::string(entry.pass->summary())});
   }
   context.out() << table.ToString();

@@ -152,6 +152,11 @@ TEST(RunPipeline, KeepsTheMissesOfTheLastRunOnly) {
   std::vector<std::string> texts;
   for (const Remark& r : context.remarks()) texts.push_back(r.text);
   EXPECT_THAT(texts, ElementsAre("applied 1", "applied 2", "run 3"));
+  // A second pipeline on the same graph: its misses take their place.
+  ASSERT_TRUE(RunPipeline({&a}, graph, context).ok());
+  texts.clear();
+  for (const Remark& r : context.remarks()) texts.push_back(r.text);
+  EXPECT_THAT(texts, ElementsAre("applied 1", "applied 2", "run 4"));
 }
 
 }  // namespace

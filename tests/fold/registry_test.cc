@@ -55,6 +55,40 @@ TEST(ParsePassList, DsperseFoldsBatchNormOnlyBesideConstantNodes) {
   EXPECT_THAT(Names("dsperse"), IsSupersetOf({"eliminate_identity_ops", "eliminate_dead_nodes"}));
 }
 
+std::vector<std::string> WithTarget(absl::string_view text) {
+  std::vector<std::string> names;
+  for (const Pass* pass : PassesOf(*ParsePassList(text), true)) names.emplace_back(pass->name());
+  return names;
+}
+
+TEST(ParsePassList, ATargetBringsPassesToTheDefaultListOnly) {
+  std::vector<std::string> all;
+  for (const RegisteredPass& entry : RegisteredPasses()) all.emplace_back(entry.pass->name());
+  EXPECT_EQ(WithTarget(""), all);
+  EXPECT_LT(Names("").size(), all.size());
+  EXPECT_THAT(WithTarget("-fuse_matmul_add"), Not(::testing::Contains("fuse_matmul_add")));
+  EXPECT_THAT(WithTarget("-fuse_matmul_add"), ::testing::Contains("fuse_activations"));
+  EXPECT_EQ(WithTarget("dsperse"), Names("dsperse"));
+  EXPECT_EQ(WithTarget("fuse_affine"), Names("fuse_affine"));
+  EXPECT_THAT(WithTarget("none"), IsEmpty());
+}
+
+TEST(PassListText, IsANormalFormThatReadsBack) {
+  for (const char* text : {"", "default", "none", "dsperse", "-fuse_affine", "+fuse_matmul_add", "-fuse_matmul_add",
+                           "dsperse,+fuse_affine,-fold_constants", "fuse_affine", "none,+fuse_affine",
+                           "eliminate_dead_nodes,fuse_matmul_add"}) {
+    const PassList list = *ParsePassList(text);
+    const std::string normal = PassListText(list);
+    EXPECT_EQ(Names(normal), Names(text)) << normal;
+    EXPECT_EQ(WithTarget(normal), WithTarget(text)) << normal;
+    EXPECT_EQ(PassListText(*ParsePassList(normal)), normal);
+  }
+  EXPECT_EQ(PassListText(*ParsePassList("")), "default");
+  EXPECT_EQ(PassListText(*ParsePassList("+fuse_affine")), "default");
+  EXPECT_EQ(PassListText(*ParsePassList("none,+fuse_affine")), "fuse_affine");
+  EXPECT_EQ(PassListText(*ParsePassList("-fuse_matmul_add,-fuse_affine")), "default,-fuse_affine,-fuse_matmul_add");
+}
+
 TEST(ParsePassList, Errors) {
   EXPECT_EQ(ErrorOf("eliminate_dead_node"),
             "there is no pass 'eliminate_dead_node'; did you mean 'eliminate_dead_nodes'?");

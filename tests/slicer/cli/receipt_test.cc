@@ -226,9 +226,9 @@ INSTANTIATE_TEST_SUITE_P(
         AlteredCase{"\"fold\"", "\"melt\"", 3, "unknown command 'melt'"},
         AlteredCase{"\"freeze_inputs\": false", "\"freeze_inputs\": 0", 3, "options of the receipt"},
         AlteredCase{"\"freeze_inputs\": false", "\"freeze_inputs\": false, \"more\": 1", 3, "normal form"},
-        AlteredCase{"fuse_conv_batchnorm", "fuse_conv_batchnrm", 3, "did you mean 'fuse_conv_batchnorm'"},
+        AlteredCase{"\"default\"", "\"defualt\"", 3, "did you mean 'default'"},
         // Another pass list gives another output.
-        AlteredCase{",fuse_affine,fuse_conv_batchnorm", "", 6, "does not give the files recorded"},
+        AlteredCase{"\"default\"", "\"none\"", 6, "does not give the files recorded"},
         AlteredCase{"\"sha256\": \"", "\"sha256\": \"0", 3, "64 hexadecimal digits"},
         AlteredCase{"\"outputs\"", "\"putouts\"", 3, "not a receipt"}, AlteredCase{"{", "", 3, "not a receipt"}));
 
