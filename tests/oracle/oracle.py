@@ -29,12 +29,21 @@ def fold(model, out, *flags, expect=(0,)):
     return run("dsperse-slice", "fold", model, "-o", out, *flags, expect=expect)
 
 
-def session(model):
+def session(path):
     """ONNX Runtime, every optimisation off: the model's own nodes are run, one by one."""
+    return open_session(str(path))
+
+
+def session_of(model):
+    """The same for a ModelProto in memory."""
+    return open_session(model.SerializeToString())
+
+
+def open_session(model):
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
-    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16,
