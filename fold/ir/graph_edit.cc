@@ -169,6 +169,7 @@ void Graph::RemoveAttribute(NodeId id, absl::string_view name) {
 
 void Graph::TakeOutput(NodeId id, int index, ValueId value) {
   rep_->SetOutputAt(id, index, value);
+  if (node(id).Is("Constant")) (void)rep_->DecodeConstant(id, Name(value));
 }
 
 void Graph::MakeConstant(ValueId id, Tensor tensor) {
