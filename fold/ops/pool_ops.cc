@@ -9,12 +9,14 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
 #include "fold/ops/eval_util.h"
 #include "fold/ops/exact_math.h"
 #include "fold/ops/families.h"
 #include "fold/ops/parallel.h"
+#include "fold/ops/schema_bridge.h"
 #include "fold/ops/window.h"
 
 namespace dsperse {
@@ -405,6 +407,35 @@ absl::StatusOr<Outputs> EvaluateGlobalLpPool(const EvalContext& context, const N
   });
 }
 
+// As ONNX's function, but for ceil_mode: up to opset 21 that counts a last window that would begin in the
+// padding at the end, which no runtime computes and opset 22 leaves out.
+absl::Status InferPool(const Graph& graph, const NodeView& node, absl::Span<const Fact* const> inputs,
+                       absl::Span<Fact> outputs) {
+  (void)graph;
+  DSPERSE_RETURN_IF_ERROR(InferBySchema(node, inputs, outputs));
+  if (node.Int("ceil_mode", 0) == 0 || inputs.empty() || inputs[0] == nullptr || !inputs[0]->shape.has_rank()) {
+    return absl::OkStatus();
+  }
+  const Shape& x = inputs[0]->shape;
+  const std::vector<int64_t> kernel = node.Ints("kernel_shape");
+  // The axes are independent of each other: a size that isn't known gets any that is large enough.
+  constexpr int64_t kLarge = int64_t{1} << 40;
+  std::vector<int64_t> spatial;
+  for (int i = 2; i < x.rank(); ++i) spatial.push_back(x.dim(i).known() ? x.dim(i).size() : kLarge);
+  if (kernel.size() != spatial.size()) return absl::OkStatus();
+  const absl::StatusOr<Window> window = ConvWindow(node, spatial, kernel);
+  for (Fact& output : outputs) {
+    if (!output.shape.has_rank() || output.shape.rank() != x.rank()) continue;
+    absl::InlinedVector<Dim, 4> dims(output.shape.dims().begin(), output.shape.dims().end());
+    for (int i = 2; i < x.rank(); ++i) {
+      dims[static_cast<size_t>(i)] =
+          window.ok() && x.dim(i).known() ? Dim(window->out[3 - window->rank + i - 2]) : Dim();
+    }
+    output.shape = Shape(std::move(dims));
+  }
+  return window.status();
+}
+
 }  // namespace
 
 void AppendPoolOps(std::vector<OpDef>* rows) {
@@ -413,6 +444,7 @@ void AppendPoolOps(std::vector<OpDef>* rows) {
     row.op_type = op_type;
     row.since = since;
     row.evaluate = evaluate;
+    if (op_type == "MaxPool" || op_type == "AveragePool" || op_type == "LpPool") row.infer = &InferPool;
     rows->push_back(row);
   };
   add("MaxPool", 1, &EvaluateMaxPool);
