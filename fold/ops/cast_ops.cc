@@ -11,32 +11,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
+#include "fold/ops/element_reader.h"
 #include "fold/ops/eval_util.h"
 #include "fold/ops/families.h"
 #include "fold/ops/small_types.h"
 
 namespace dsperse {
 namespace {
-
-// An integer as a double rounded to odd: rounding that again to fewer digits is as good as rounding
-// the integer itself.
-template <typename S>
-double OddDouble(S value) {
-  if constexpr (sizeof(S) < 8) {
-    return static_cast<double>(value);
-  } else {
-    const bool negative = value < S{0};
-    uint64_t magnitude = static_cast<uint64_t>(value);
-    if (negative) magnitude = uint64_t{0} - magnitude;
-    if (magnitude >> 53 != 0) {
-      const uint64_t rest = magnitude & 0x7FF;
-      magnitude &= ~uint64_t{0x7FF};
-      if (rest != 0) magnitude |= 0x800;
-    }
-    const double out = static_cast<double>(magnitude);
-    return negative ? -out : out;
-  }
-}
 
 template <typename S, typename D>
 D Convert(S value, bool* fits) {
@@ -92,39 +73,12 @@ absl::StatusOr<Outputs> CastPlain(const EvalContext& context, const NodeView& no
   return result;
 }
 
-// Element `i` of a tensor of any type, as a double rounded to odd.
-class Reader {
- public:
-  explicit Reader(const Tensor& x) : x_(x), packed_(BitWidth(x.dtype()) == 4) {}
-  double operator()(int64_t i) const {
-    const auto* bytes = reinterpret_cast<const uint8_t*>(x_.raw().data());
-    if (packed_) return DecodeSmall(x_.dtype(), static_cast<uint8_t>(bytes[i / 2] >> (i % 2 * 4)));
-    if (IsSmallType(x_.dtype())) return DecodeSmall(x_.dtype(), bytes[i]);
-    return DispatchDType(
-        x_.dtype(),
-        [&](auto tag) {
-          using S = typename decltype(tag)::type;
-          const S value = x_.data<S>()[static_cast<size_t>(i)];
-          if constexpr (kIsInt<S>) {
-            return OddDouble(value);
-          } else {
-            return static_cast<double>(value);
-          }
-        },
-        [] { return 0.0; });
-  }
-
- private:
-  const Tensor& x_;
-  bool packed_;
-};
-
 // Where one side is a small type: element by element through double.
 absl::StatusOr<Outputs> CastSmall(const EvalContext& context, const NodeView& node, const Tensor& x,
                                   const CastOptions& options) {
   const DType to = options.to;
   const int64_t count = x.num_elements();
-  const Reader read(x);
+  const ElementReader read(x);
   if (!IsSmallType(to)) {
     bool fits = true;
     absl::StatusOr<Outputs> result = DispatchDType(

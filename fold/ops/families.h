@@ -26,6 +26,7 @@ void AppendMatMulOps(std::vector<OpDef>* rows);
 void AppendNormalizationOps(std::vector<OpDef>* rows);
 void AppendPoolOps(std::vector<OpDef>* rows);
 void AppendPowOp(std::vector<OpDef>* rows);
+void AppendQuantizeOps(std::vector<OpDef>* rows);
 void AppendRecurrentOps(std::vector<OpDef>* rows);
 void AppendReduceOps(std::vector<OpDef>* rows);
 void AppendReshapeOps(std::vector<OpDef>* rows);
@@ -38,6 +39,7 @@ void AppendTopKOps(std::vector<OpDef>* rows);
 void AppendTransposeOps(std::vector<OpDef>* rows);
 void AppendUnaryOps(std::vector<OpDef>* rows);
 void AppendVariadicOps(std::vector<OpDef>* rows);
+void AppendVisionOps(std::vector<OpDef>* rows);
 
 }  // namespace dsperse
 

@@ -35,6 +35,7 @@ constexpr AppendFn kFamilies[] = {
     &AppendNormalizationOps,
     &AppendPoolOps,
     &AppendPowOp,
+    &AppendQuantizeOps,
     &AppendRecurrentOps,
     &AppendReduceOps,
     &AppendReshapeOps,
@@ -47,6 +48,7 @@ constexpr AppendFn kFamilies[] = {
     &AppendTransposeOps,
     &AppendUnaryOps,
     &AppendVariadicOps,
+    &AppendVisionOps,
 };
 
 auto Key(const OpDef& row) { return std::make_tuple(row.domain, row.op_type, row.since); }
