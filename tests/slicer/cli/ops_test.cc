@@ -1,3 +1,6 @@
+#include <fstream>
+#include <sstream>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -25,6 +28,14 @@ TEST(OpsCommand, ListsTheTable) {
   EXPECT_TRUE(found);
   EXPECT_THAT(Cli({"ops", "--markdown"}).out, HasSubstr("| Transpose | 1+ | yes | yes | moves data |"));
   EXPECT_EQ(Cli({"ops", "--markdown", "--json"}).code, 2);
+}
+
+TEST(OpsCommand, TheDocumentIsUpToDate) {
+  std::ifstream file(std::string(DSPERSE_TESTS_DIR) + "/../docs/ops.md");
+  std::ostringstream document;
+  document << file.rdbuf();
+  EXPECT_EQ(document.str(), Cli({"ops", "--markdown"}).out)
+      << "to write it: dsperse-slice ops --markdown > docs/ops.md";
 }
 
 }  // namespace
