@@ -220,7 +220,7 @@ TEST(ConvOps, RefuseWhatDoesNotFit) {
            "y = Conv<group = -4>(x, w)",
            "y = Conv<group = 3>(x, w)",
            "y = Conv<auto_pad = \"SAME\">(x, w)",
-           "y = Conv(x, x)",
+           "y = Conv(w, x)",
            "y = Conv(x, w, x)",
            "y = ConvTranspose<strides = [0, 1]>(x, w)",
            "y = ConvTranspose<strides = [4611686018427387904, 1]>(x, w)",

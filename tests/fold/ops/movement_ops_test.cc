@@ -6,6 +6,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/fold/ops/eval_node.h"
 #include "tests/support/run_one.h"
 
 namespace dsperse {
@@ -201,8 +202,8 @@ TEST(MovementOps, TakeAttributesOfOlderOpsets) {
 TEST(MovementOps, LeaveUniformTensorsUniform) {
   const Tensor one = Tensor::Scalar<float>(1);
   const Tensor x = *Tensor::Uniform(DType::kFloat, {1 << 10, 1 << 10, 1 << 4}, one.raw());
-  for (const char* node : {"y = Transpose(x)", "y = Flatten(x)", "y = Slice(x, i, j)"}) {
-    const auto outputs = RunOne(node, {{"x", x}, {"i", Ints({1})}, {"j", Ints({100})}});
+  for (const char* node : {"y = Transpose(a)", "y = Flatten(a)", "y = Slice(a, b, c)"}) {
+    const auto outputs = testing::EvalNode(17, node, {x, Ints({1}), Ints({100})});
     ASSERT_TRUE(outputs.ok()) << outputs.status();
     EXPECT_TRUE((*outputs)[0].is_uniform()) << node;
   }
