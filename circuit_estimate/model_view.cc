@@ -4,6 +4,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "circuit_estimate/shapes.h"
 
 namespace dsperse {
 namespace {
@@ -66,13 +67,38 @@ std::optional<std::vector<double>> ModelView::DoublesOf(ValueId value) {
   return *std::move(doubles);
 }
 
-absl::StatusOr<TensorStats> ModelView::StatsOf(ValueId value, int axis) {
+namespace {
+
+absl::Status NotConstant(const Graph& graph, ValueId value) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", value.valid() ? graph.Name(value) : "", "' is not a constant"));
+}
+
+}  // namespace
+
+absl::StatusOr<TensorStats> ModelView::StatsOf(ValueId value) {
   const Tensor* tensor = value.valid() ? ConstantOf(value) : nullptr;
-  if (tensor == nullptr) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", value.valid() ? graph_.Name(value) : "", "' is not a constant"));
+  if (tensor == nullptr) return NotConstant(graph_, value);
+  return weights_.Of(value, *tensor);
+}
+
+absl::StatusOr<double> ModelView::LargestChannelSum(ValueId value, int axis) {
+  const Tensor* tensor = value.valid() ? ConstantOf(value) : nullptr;
+  if (tensor == nullptr) return NotConstant(graph_, value);
+  return weights_.LargestChannelSum(value, *tensor, axis);
+}
+
+void ModelView::PrefetchWeights(absl::Span<const NodeId> nodes) {
+  std::vector<WeightStats::Request> requests;
+  for (NodeId id : nodes) {
+    const NodeView node = graph_.node(id);
+    if (!node.Is("Conv") && !node.Is("ConvTranspose") && !node.Is("Gemm") && !node.Is("MatMul"))
+      continue;
+    const ValueId weight = node.input(1);
+    const Tensor* tensor = weight.valid() ? ConstantOf(weight) : nullptr;
+    if (tensor != nullptr) requests.push_back({weight, tensor, ChannelAxis(node, *tensor)});
   }
-  return weights_.Of(value, *tensor, axis);
+  weights_.Prefetch(requests);
 }
 
 bool ModelView::IsZero(ValueId value) {

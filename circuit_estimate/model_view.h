@@ -41,7 +41,10 @@ class ModelView {
   // All elements of a small constant.
   std::optional<std::vector<double>> DoublesOf(ValueId value);
   // Statistics of a constant; see weight_stats.h.
-  absl::StatusOr<TensorStats> StatsOf(ValueId value, int axis = -1);
+  absl::StatusOr<TensorStats> StatsOf(ValueId value);
+  absl::StatusOr<double> LargestChannelSum(ValueId value, int axis);
+  // Reads the weights of these nodes' products ahead, on several threads.
+  void PrefetchWeights(absl::Span<const NodeId> nodes);
   // Every element is zero (of any constant; false for what isn't constant).
   bool IsZero(ValueId value);
 

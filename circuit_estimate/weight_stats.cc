@@ -1,104 +1,171 @@
 #include "circuit_estimate/weight_stats.h"
 
 #include <algorithm>
-#include <array>
+#include <atomic>
 #include <cmath>
-#include <cstring>
+#include <optional>
 #include <string>
-#include <type_traits>
-#include <vector>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
+#include "fold/ops/parallel.h"
 
 namespace dsperse {
 namespace {
 
-constexpr int64_t kWindowBytes = int64_t{1} << 20;
+// Of a span: small enough to be summed out of the cache it was copied into.
+constexpr int64_t kWindowBytes = int64_t{1} << 18;
+constexpr int kLanes = 8;
+constexpr int64_t kWorthAThread = int64_t{1} << 20;  // elements
+constexpr unsigned kMostThreads = 4;
 
-// What a run of elements of one channel adds up to. Four accumulators: the additions of one would
-// wait for each other.
+// Σ|v| with eight sums, since the additions of one would wait for each other. Always in the same
+// order.
 template <typename T>
-double ScanRun(const T* data, int64_t count, TensorStats* stats) {
-  std::array<double, 4> sum{};
-  std::array<double, 4> high{};
-  std::array<double, 4> low{};
-  low.fill(stats->least_nonzero == 0 ? INFINITY : stats->least_nonzero);
-  std::array<int64_t, 4> small{};
-  for (int64_t i = 0; i < count; i += 4) {
-    const int lanes = static_cast<int>(std::min<int64_t>(4, count - i));
-    for (int lane = 0; lane < lanes; ++lane) {
-      const double v = std::fabs(static_cast<double>(data[i + lane]));
-      sum[lane] += v;
-      high[lane] = v > high[lane] ? v : high[lane];
-      low[lane] = v != 0 && v < low[lane] ? v : low[lane];
-      small[lane] += v < 1 ? 1 : 0;
+double SumOfMagnitudes(const T* data, int64_t count) {
+  double sums[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) {
+      sums[lane] += std::fabs(static_cast<double>(data[i + lane]));
     }
   }
-  for (int lane = 0; lane < 4; ++lane) {
-    stats->max_abs = std::max(stats->max_abs, high[lane]);
-    if (low[lane] != INFINITY && (stats->least_nonzero == 0 || low[lane] < stats->least_nonzero)) {
-      stats->least_nonzero = low[lane];
-    }
-    stats->below_one += small[lane];
-  }
-  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+  double rest = 0;
+  for (; i < count; ++i) rest += std::fabs(static_cast<double>(data[i]));
+  return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7])) +
+         rest;
 }
 
-template <typename T>
-absl::StatusOr<TensorStats> Scan(const Tensor& tensor, int axis) {
+// Calls visit(first, data, count) for one window of elements after the other.
+template <typename T, typename Visit>
+absl::Status ForWindows(const Tensor& tensor, const Visit& visit) {
   const int64_t count = tensor.num_elements();
-  int64_t channels = 1;
-  int64_t inner = std::max<int64_t>(count, 1);
-  if (axis >= 0 && axis < tensor.rank() && count > 0) {
-    channels = tensor.dims()[axis];
-    inner = 1;
-    for (int a = axis + 1; a < tensor.rank(); ++a) inner *= tensor.dims()[a];
+  if (tensor.in_memory()) {
+    if (count > 0) visit(int64_t{0}, tensor.data<T>().data(), count);
+    return absl::OkStatus();
   }
-  TensorStats stats;
-  std::vector<double> sums(static_cast<size_t>(channels), 0.0);
   const int64_t window = kWindowBytes / static_cast<int64_t>(sizeof(T));
   std::string buffer;
   for (int64_t begin = 0; begin < count; begin += window) {
     const int64_t n = std::min(window, count - begin);
-    const T* data = nullptr;
-    if (tensor.in_memory()) {
-      data = tensor.data<T>().data() + begin;
-    } else {
-      buffer.resize(static_cast<size_t>(n) * sizeof(T));
-      DSPERSE_RETURN_IF_ERROR(tensor.Read(begin * static_cast<int64_t>(sizeof(T)),
-                                          absl::MakeSpan(buffer.data(), buffer.size())));
-      data = reinterpret_cast<const T*>(buffer.data());
-    }
-    for (int64_t i = 0; i < n;) {
-      const int64_t run = std::min(n - i, inner - (begin + i) % inner);
-      sums[static_cast<size_t>((begin + i) / inner % channels)] += ScanRun(data + i, run, &stats);
-      i += run;
-    }
+    buffer.resize(static_cast<size_t>(n) * sizeof(T));
+    DSPERSE_RETURN_IF_ERROR(tensor.Read(begin * static_cast<int64_t>(sizeof(T)),
+                                        absl::MakeSpan(buffer.data(), buffer.size())));
+    visit(begin, reinterpret_cast<const T*>(buffer.data()), n);
   }
-  for (double sum : sums) stats.max_channel_sum = std::max(stats.max_channel_sum, sum);
+  return absl::OkStatus();
+}
+
+template <typename T>
+absl::StatusOr<double> ChannelSum(const Tensor& tensor, int axis) {
+  int64_t channels = 1;
+  int64_t inner = std::max<int64_t>(tensor.num_elements(), 1);
+  if (axis >= 0 && axis < tensor.rank() && tensor.num_elements() > 0) {
+    channels = tensor.dims()[axis];
+    inner = 1;
+    for (int a = axis + 1; a < tensor.rank(); ++a) inner *= tensor.dims()[a];
+  }
+  std::vector<double> sums(static_cast<size_t>(channels), 0.0);
+  DSPERSE_RETURN_IF_ERROR(ForWindows<T>(tensor, [&](int64_t first, const T* data, int64_t n) {
+    int64_t channel = first / inner % channels;
+    int64_t left = inner - first % inner;  // of the channel's run
+    for (int64_t i = 0; i < n;) {
+      if (inner == 1) {  // one element of each channel after the other
+        const int64_t run = std::min(n - i, channels - channel);
+        double* const sum = sums.data() + channel;
+        for (int64_t j = 0; j < run; ++j) sum[j] += std::fabs(static_cast<double>(data[i + j]));
+        i += run;
+        channel = channel + run == channels ? 0 : channel + run;
+        continue;
+      }
+      const int64_t run = std::min(n - i, left);
+      sums[static_cast<size_t>(channel)] += SumOfMagnitudes(data + i, run);
+      i += run;
+      left -= run;
+      if (left == 0) {
+        left = inner;
+        if (++channel == channels) channel = 0;
+      }
+    }
+  }));
+  double largest = 0;
+  for (double sum : sums) largest = std::max(largest, sum);
+  return largest;
+}
+
+template <typename T>
+absl::StatusOr<TensorStats> Scan(const Tensor& tensor) {
+  TensorStats stats;
+  DSPERSE_RETURN_IF_ERROR(ForWindows<T>(tensor, [&](int64_t, const T* data, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) {
+      const double magnitude = std::fabs(static_cast<double>(data[i]));
+      stats.max_abs = std::max(stats.max_abs, magnitude);
+      stats.below_one += magnitude < 1 ? 1 : 0;
+    }
+  }));
   return stats;
+}
+
+absl::Status NoValue(const Tensor& tensor) {
+  return absl::UnimplementedError(
+      absl::StrCat("a constant of type ", DTypeName(tensor.dtype()), " has no numeric value"));
 }
 
 }  // namespace
 
-absl::StatusOr<TensorStats> ReadTensorStats(const Tensor& tensor, int axis) {
+absl::StatusOr<TensorStats> ReadTensorStats(const Tensor& tensor) {
   return DispatchDType(
-      tensor.dtype(), [&](auto tag) { return Scan<typename decltype(tag)::type>(tensor, axis); },
-      [&]() -> absl::StatusOr<TensorStats> {
-        return absl::UnimplementedError(absl::StrCat(
-            "a constant of type ", DTypeName(tensor.dtype()), " has no numeric value"));
-      });
+      tensor.dtype(), [&](auto tag) { return Scan<typename decltype(tag)::type>(tensor); },
+      [&]() -> absl::StatusOr<TensorStats> { return NoValue(tensor); });
 }
 
-absl::StatusOr<TensorStats> WeightStats::Of(ValueId value, const Tensor& tensor, int axis) {
-  const uint64_t key = static_cast<uint64_t>(static_cast<uint32_t>(value.index)) << 8 |
-                       static_cast<uint64_t>(axis + 1);
-  auto found = stats_.find(key);
-  if (found == stats_.end()) {
-    found = stats_.emplace(key, ReadTensorStats(tensor, axis)).first;
-  }
+absl::StatusOr<double> ReadLargestChannelSum(const Tensor& tensor, int axis) {
+  return DispatchDType(
+      tensor.dtype(),
+      [&](auto tag) { return ChannelSum<typename decltype(tag)::type>(tensor, axis); },
+      [&]() -> absl::StatusOr<double> { return NoValue(tensor); });
+}
+
+absl::StatusOr<TensorStats> WeightStats::Of(ValueId value, const Tensor& tensor) {
+  auto found = stats_.find(value);
+  if (found == stats_.end()) found = stats_.emplace(value, ReadTensorStats(tensor)).first;
   return found->second;
+}
+
+absl::StatusOr<double> WeightStats::LargestChannelSum(ValueId value, const Tensor& tensor,
+                                                      int axis) {
+  const std::pair<ValueId, int> key(value, axis);
+  auto found = sums_.find(key);
+  if (found == sums_.end()) found = sums_.emplace(key, ReadLargestChannelSum(tensor, axis)).first;
+  return found->second;
+}
+
+void WeightStats::Prefetch(absl::Span<const Request> requests) {
+  std::vector<Request> missing;
+  int64_t elements = 0;
+  for (const Request& request : requests) {
+    if (sums_.contains({request.value, request.axis})) continue;
+    missing.push_back(request);
+    elements += request.tensor->num_elements();
+  }
+  if (elements < kWorthAThread) return;
+  // Large ones first, so that the threads end together.
+  std::stable_sort(missing.begin(), missing.end(), [](const Request& a, const Request& b) {
+    return a.tensor->num_elements() > b.tensor->num_elements();
+  });
+  std::vector<std::optional<absl::StatusOr<double>>> results(missing.size());
+  std::atomic<size_t> next{0};
+  const int threads = static_cast<int>(
+      std::min(kMostThreads, std::max(1u, std::thread::hardware_concurrency())));
+  ParallelFor(threads, threads, elements / threads + 1, [&](int64_t, int64_t) {
+    for (size_t i = next++; i < missing.size(); i = next++) {
+      results[i] = ReadLargestChannelSum(*missing[i].tensor, missing[i].axis);
+    }
+  });
+  for (size_t i = 0; i < missing.size(); ++i) {
+    sums_.emplace(std::make_pair(missing[i].value, missing[i].axis), *std::move(results[i]));
+  }
 }
 
 }  // namespace dsperse

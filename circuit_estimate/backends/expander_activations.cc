@@ -115,7 +115,9 @@ double ExpanderCounter::Activation(const Node& node, Priced* priced) {
   const int terms = of_sum ? 2 : 1;
   cost.constraints += n;
   cost.inputs += n;
-  cost.mul += Count(1 + terms) * n + Rereads(node, terms, priced);
+  const Readers& readers = ReadersOf(node);
+  cost.mul += Count(1 + terms) * n + Count(terms) * readers.products;
+  if (!readers.exact) priced->mul_exact = false;
   cost.Check(bits, n);
   if (op == "LeakyRelu") {
     Rescale(n, Count(0), bits, priced);
@@ -124,7 +126,15 @@ double ExpanderCounter::Activation(const Node& node, Priced* priced) {
   return in;
 }
 
-Count ExpanderCounter::Rereads(const Node& node, int terms, Priced* priced) {
+const ExpanderCounter::Readers& ExpanderCounter::ReadersOf(const Node& node) {
+  const NodeId id = node.view.id();
+  auto found = readers_.find(id);
+  if (found == readers_.end()) found = readers_.emplace(id, CountReaders(node)).first;
+  return found->second;
+}
+
+ExpanderCounter::Readers ExpanderCounter::CountReaders(const Node& node) {
+  Readers result;
   // A product that few multiply-adds read is written out again in each of them.
   const Graph& graph = view_.graph();
   std::vector<ValueId> values{node.view.output(0)};
@@ -146,12 +156,11 @@ Count ExpanderCounter::Rereads(const Node& node, int terms, Priced* priced) {
     const Dims* weight = view_.ShapeOf(conv.input(1));
     if (window.ok() && weight != nullptr && node.out->size() == 4) {
       const Count planes = Count((*node.out)[0]) * Count((*node.out)[1]);
-      Count extra;
       for (const TapCount& cover : CoverHistogram(*window)) {
         const Count times = cover.taps * Count((*weight)[0]);
-        if (times.value() < kKeptReaders) extra += Count(terms) * times * cover.positions * planes;
+        if (times.value() < kKeptReaders) result.products += times * cover.positions * planes;
       }
-      return extra;
+      return result;
     }
   }
   for (NodeId id : readers) {
@@ -167,9 +176,9 @@ Count ExpanderCounter::Rereads(const Node& node, int terms, Priced* priced) {
                reader.Is("Clip")) {
       columns = Count(kKeptReaders);  // no multiply-adds
     }
-    if (columns.value() < kKeptReaders) priced->mul_exact = false;
+    if (columns.value() < kKeptReaders) result.exact = false;
   }
-  return Count(0);
+  return result;
 }
 
 double ExpanderCounter::Pool(const Node& node, Priced* priced) {
@@ -179,33 +188,28 @@ double ExpanderCounter::Pool(const Node& node, Priced* priced) {
   ExpanderCost& cost = priced->cost;
   const Count planes =
       node.out->size() > 1 ? Count((*node.out)[0]) * Count((*node.out)[1]) : Count(1);
-  std::vector<TapCount> histogram;
-  if (view.Is("GlobalAveragePool")) {
-    histogram.push_back({ReducedElements(view_, view), Count(1)});
-  } else {
-    const absl::StatusOr<Window> window = WindowOf(view_, view);
-    if (!window.ok()) {
-      priced->refused = std::string(window.status().message());
-      return in;
-    }
-    histogram = TapHistogram(*window);
+  const std::vector<TapCount> whole{{ReducedElements(view_, view), Count(1)}};
+  const Windows* const windows = view.Is("GlobalAveragePool") ? nullptr : &WindowsOf(view);
+  if (windows != nullptr && !windows->problem.empty()) {
+    priced->refused = windows->problem;
+    return in;
   }
   const bool outside = FromOutside(view.input(0));
-  for (const TapCount& tap : histogram) {
-    const Count windows = planes * tap.positions;
-    cost.inputs += windows;
+  for (const TapCount& tap : windows == nullptr ? whole : windows->histogram) {
+    const Count positions = planes * tap.positions;
+    cost.inputs += positions;
     if (view.Is("MaxPool")) {
       // The product of all differences is zero; a product of many terms is split.
       const Count terms = !outside               ? Count(2) * tap.taps + Count(3)
                           : tap.taps == Count(9) ? Count(17)
                                                  : Count(2) * tap.taps;
-      cost.constraints += windows;
-      cost.mul += windows * terms;
-      cost.Check(bits, windows * tap.taps);
+      cost.constraints += positions;
+      cost.mul += positions * terms;
+      cost.Check(bits, positions * tap.taps);
       if (tap.taps.value() > 9) priced->mul_exact = false;
     } else {
-      cost.Check(bits, windows * (tap.taps + Count(1)));
-      cost.Check(1, windows);
+      cost.Check(bits, positions * (tap.taps + Count(1)));
+      cost.Check(1, positions);
       if (tap.taps.value() > 9) priced->mul_exact = false;  // off by up to 3 a window
     }
   }

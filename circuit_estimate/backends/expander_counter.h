@@ -7,8 +7,10 @@
 #ifndef DSPERSE_CIRCUIT_ESTIMATE_BACKENDS_EXPANDER_COUNTER_H_
 #define DSPERSE_CIRCUIT_ESTIMATE_BACKENDS_EXPANDER_COUNTER_H_
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
@@ -16,6 +18,7 @@
 #include "circuit_estimate/backends/expander_cost.h"
 #include "circuit_estimate/model_view.h"
 #include "circuit_estimate/parameters.h"
+#include "circuit_estimate/shapes.h"
 
 namespace dsperse {
 
@@ -67,12 +70,25 @@ class ExpanderCounter {
   void Rescale(Count n, Count constant, int bits, Priced* priced) const;
   // Division of n numbers by a whole number that is at least 2.
   void Divide(Count n, uint64_t divisor, Priced* priced) const;
-  // Extra products that a Relu of `terms` terms costs because few others read it.
-  Count Rereads(const Node& node, int terms, Priced* priced);
+  // What a node's window costs and what reads a node: the same in every slice, so counted once.
+  struct Windows {
+    std::string problem;          // why there is no window, or ""
+    Count taps;                   // kernel elements inside the picture, over all positions
+    std::vector<TapCount> histogram;
+  };
+  struct Readers {
+    Count products;     // that a product of one term is written out again in
+    bool exact = true;  // false: more, not counted
+  };
+  const Windows& WindowsOf(const NodeView& view);
+  const Readers& ReadersOf(const Node& node);
+  Readers CountReaders(const Node& node);
   bool FromOutside(ValueId value) const { return !bounds_.contains(value); }
 
   ModelView& view_;
   const int scale_bits_;
+  absl::flat_hash_map<NodeId, std::unique_ptr<const Windows>> windows_;
+  absl::flat_hash_map<NodeId, Readers> readers_;
   // Bounds of values made inside the range; others are inputs (1) or constants (their largest).
   absl::flat_hash_map<ValueId, double> bounds_;
   // Values some of whose elements the tool knows at compile time.

@@ -39,14 +39,29 @@ std::optional<double> ExpanderCounter::WeightedBound(const Node& node, Priced* p
     priced->refused = "weights are not constant";
     return std::nullopt;
   }
-  const absl::StatusOr<TensorStats> stats = view_.StatsOf(weight, ChannelAxis(view, *tensor));
-  if (!stats.ok()) {
-    priced->refused = std::string(stats.status().message());
+  const absl::StatusOr<double> sum = view_.LargestChannelSum(weight, ChannelAxis(view, *tensor));
+  if (!sum.ok()) {
+    priced->refused = std::string(sum.status().message());
     return std::nullopt;
   }
-  double bound = stats->max_channel_sum * BoundOf(view.input(0));
+  double bound = *sum * BoundOf(view.input(0));
   if (view_.IsConstant(view.input(2))) bound += BoundOf(view.input(2));
   return bound;
+}
+
+const ExpanderCounter::Windows& ExpanderCounter::WindowsOf(const NodeView& view) {
+  std::unique_ptr<const Windows>& known = windows_[view.id()];
+  if (known != nullptr) return *known;
+  auto windows = std::make_unique<Windows>();
+  const absl::StatusOr<Window> window = WindowOf(view_, view);
+  if (window.ok()) {
+    windows->taps = TapsInside(*window);
+    windows->histogram = TapHistogram(*window);
+  } else {
+    windows->problem = std::string(window.status().message());
+  }
+  known = std::move(windows);
+  return *known;
 }
 
 double ExpanderCounter::Convolution(const Node& node, Priced* priced) {
@@ -72,16 +87,16 @@ double ExpanderCounter::Convolution(const Node& node, Priced* priced) {
     Rescale(node.n, Count(0), bits, priced);
     return *bound;
   }
-  const absl::StatusOr<Window> window = WindowOf(view_, view);
-  if (!window.ok()) {
-    priced->refused = std::string(window.status().message());
+  const Windows& windows = WindowsOf(view);
+  if (!windows.problem.empty()) {
+    priced->refused = windows.problem;
     return in;
   }
   // Taps in the padding are skipped; a position that meets nothing but padding is a constant.
   const Count images((*node.in)[0]);
-  priced->cost.products += TapsInside(*window) * Count((*weight)[0]) * Count((*weight)[1]) * images;
+  priced->cost.products += windows.taps * Count((*weight)[0]) * Count((*weight)[1]) * images;
   Count blind;
-  for (const TapCount& tap : TapHistogram(*window)) {
+  for (const TapCount& tap : windows.histogram) {
     if (tap.taps.value() == 0) blind += tap.positions;
   }
   Rescale(node.n, blind * Count((*weight)[0]) * images, bits, priced);

@@ -219,6 +219,7 @@ class ExpanderBackend : public Backend {
     const Options options = OptionsOf(parameters);
     ExpanderCounter counter(&view, parameters);
     counter.Begin();
+    view.PrefetchWeights(range.nodes);
     std::vector<ExpanderCounter::Priced> priced;
     Once once;
     RangeCounts result;
