@@ -253,13 +253,7 @@ double ExpanderCounter::Function(const Node& node, Priced* priced) {
     return 1;
   }
   if (op == "Pow") {
-    if (view_.ScalarOf(view.input(1)) != std::optional<double>(2.0)) {
-      priced->refused = "Pow with an exponent other than 2 has no formula";
-      return in;
-    }
-    measured(in * in);
-    each(n, 5, 10, 25);
-    return in * in;
+    return Pow(node, priced);
   }
   if (op == "ReduceMean") {
     Need(in, priced);
@@ -280,6 +274,32 @@ double ExpanderCounter::Function(const Node& node, Priced* priced) {
   if (op == "LayerNormalization") return LayerNormalization(node, priced);
   priced->refused = absl::StrCat("operator ", op, " is unknown to it");
   return in;
+}
+
+double ExpanderCounter::Pow(const Node& node, Priced* priced) {
+  const double in = BoundOf(node.view.input(0));
+  const std::optional<double> exponent = view_.ScalarOf(node.view.input(1));
+  constexpr double kMostExponent = 64;
+  if (!exponent.has_value() || !(*exponent >= 1 && *exponent <= kMostExponent) ||
+      *exponent != std::floor(*exponent)) {
+    priced->refused = "Pow has a formula for whole exponents from 1 to 64";
+    return in;
+  }
+  // Square and multiply. Every product, and once more the result, is divided by the scale with a
+  // check of the remainder; only the result itself is checked too.
+  const int power = static_cast<int>(*exponent);
+  uint64_t products = 0;
+  double bound = 1;
+  for (int left = power; left > 1; left /= 2) products += left % 2 == 0 ? 1 : 2;
+  for (int i = 0; i < power; ++i) bound *= in;
+  ExpanderCost& cost = priced->cost;
+  const Count divisions = node.n * Count(products == 0 ? 0 : products + 1);
+  cost.constraints += divisions;
+  cost.inputs += Count(2) * divisions;
+  if (products != 0) cost.Check(scale_bits_, divisions);
+  cost.Check(Need(bound, priced), node.n);
+  cost.mul += node.n * Count(products);
+  return bound;
 }
 
 double ExpanderCounter::LayerNormalization(const Node& node, Priced* priced) {

@@ -158,6 +158,7 @@ EzklCounter::Result EzklCounter::Price(const Node& node) {
   }
   if (op == "Pow") return Pow(node);
   if (op == "Add" || op == "Sub") return AddSub(node);
+  if (op == "Sum") return Sum(node);
   if (op == "Mul" || op == "Div") return Mul(node);
   if (op == "Max" || op == "Min") {
     if (view.num_inputs() != 2) return {scale, After::kKeep, "Max and Min of two operands only"};
@@ -348,6 +349,36 @@ int EzklCounter::Join(const Node& node) {
 EzklCounter::Result EzklCounter::AddSub(const Node& node) {
   const int scale = Join(node);
   sheet_.Add(node.n);
+  return {scale};
+}
+
+EzklCounter::Result EzklCounter::Sum(const Node& node) {
+  // One Add after the other, each rebased where it must be.
+  int scale = node.scale;
+  bool constant = view_.IsConstant(node.view.input(0));
+  Dims dims = *node.in;
+  for (int i = 1; i < node.view.num_inputs(); ++i) {
+    const ValueId input = node.view.input(i);
+    const Dims* next = view_.ShapeOf(input);
+    if (next == nullptr) return {scale, After::kKeep, "shapes are not known"};
+    if (dims.size() < next->size()) dims.insert(dims.begin(), next->size() - dims.size(), 1);
+    for (size_t axis = 0; axis < next->size(); ++axis) {
+      int64_t& size = dims[dims.size() - next->size() + axis];
+      size = size == 1 ? (*next)[axis] : size;
+    }
+    const Count n = Product(dims);
+    const bool other_constant = view_.IsConstant(input);
+    const int other = ScaleOf(input);
+    // Constants are rescaled before.
+    if (!constant && !other_constant && other != scale) sheet_.Add(n);
+    scale = constant ? other : other_constant ? scale : std::max(scale, other);
+    constant = constant && other_constant;
+    sheet_.Add(n);
+    if (scale > limit_) {
+      sheet_.Rebase(n);
+      scale = limit_;
+    }
+  }
   return {scale};
 }
 

@@ -67,6 +67,7 @@ class EzklCounter {
   Result Pow(const Node& node);
   Result Mul(const Node& node);
   Result AddSub(const Node& node);
+  Result Sum(const Node& node);
   Result AveragePool(const Node& node);
   Result Reduce(const Node& node);
   Result Softmax(const Node& node);

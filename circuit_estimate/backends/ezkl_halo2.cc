@@ -78,6 +78,7 @@ constexpr PricedOperator kOperators[] = {
     {"Sqrt"},
     {"Squeeze"},
     {"Sub"},
+    {"Sum"},
     {"Tan"},
     {"Tanh"},
     {"Tile"},

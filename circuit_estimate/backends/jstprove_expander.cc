@@ -51,7 +51,7 @@ constexpr PricedOperator kOperators[] = {
     {"Mul"},
     {"Neg"},
     {"Pad"},
-    {"Pow", true, "exponent 2, values of 19 to 24 bits, chunks of 12"},
+    {"Pow", true, "constant whole exponent"},
     {"ReduceMean"},
     {"ReduceSum"},
     {"Relu"},

@@ -313,6 +313,7 @@ constexpr TargetRow kEzkl[] = {
     {"Sqrt", ""},
     {"Squeeze", "constant axes", &ConstantOperands},
     {"Sub", ""},
+    {"Sum", ""},
     {"Tan", ""},
     {"Tanh", ""},
     {"Tile", "constant repeats", &ConstantOperands},

@@ -1,6 +1,7 @@
 // Small models against the counts that `dsperse compile` 3.9.10 printed for them, with the parameters
 // that it uses: weights as inputs of the circuit, the chunk chosen by the compiler.
 #include <string>
+#include <utility>
 
 #include "circuit_estimate/estimate_graph.h"
 #include "gtest/gtest.h"
@@ -30,12 +31,48 @@ constexpr Compiled kCompiled[] = {
     {"factor 1.5", "g (float[1,8] x) => (float[1,8] y) <float[1] e = {1.5}> { y = Mul(x, e) }", 37,
      3196},
     {"sum of two", "g (float[1,8] x, float[1,8] z) => (float[1,8] y) { y = Add(x, z) }", 12, 0},
+    {"first power", "g (float[1,8] x) => (float[1,8] y) <float e = {1.0}> { y = Pow(x, e) }", 21, 3132},
     {"square", "g (float[1,8] x) => (float[1,8] y) <float e = {2.0}> { y = Pow(x, e) }", 53, 3268},
+    {"cube", "g (float[1,8] x) => (float[1,8] y) <float e = {3.0}> { y = Pow(x, e) }", 69, 3340},
+    {"seventh power", "g (float[1,8] x) => (float[1,8] y) <float e = {7.0}> { y = Pow(x, e) }", 101, 3484},
+    {"eighth power", "g (float[1,8] x) => (float[1,8] y) <float e = {8.0}> { y = Pow(x, e) }", 85, 3412},
+    {"cube of wide values",
+     "g (float[1,8] x) => (float[1,8] y) <float e = {3.0}> "
+     "{ a = Add(x, x) b = Add(a, a) c = Add(b, b) d = Add(c, c) f = Add(d, d) h = Add(f, f) y = Pow(h, e) }",
+     69, 3404},
     {"comparison, then the mean of one element",
      "g (float[1,8,1,1] x) => (float[1,8,1,1] y) <float z = {0.0}> "
      "{ t = Max(x, z) y = ReduceMean<axes=[2,3]>(t) }",
      45, 3412},
 };
+
+// total_assignments of the settings that EZKL 23.0.5 generates.
+TEST(CompiledTest, CountsOfEzklSettings) {
+  const std::string head = "g (float[1,8] x) => (float[1,8] y) <float[1] e = {0.5}> ";
+  const std::pair<std::string, uint64_t> settings[] = {
+      {"g (float[1,8] x, float[1,8] z, float[1,8] w) => (float[1,8] y) { y = Sum(x, z, w) }", 424},
+      {"g (float[1,8] x, float[1,1] z) => (float[1,8] y) { y = Sum(x, z, x) }", 274},
+      {"g (float[1,8] x) => (float[1,8] y) { y = Sum(x) }", 248},
+      {"g (float[1,8] x) => (float[1,8] y) <float[8] c = {1.0,2.0,3.0,4.0,5.0,6.0,7.0,8.0}> "
+       "{ y = Sum(x, c) }",
+       256},
+      {head + "{ t = Mul(x, e) y = Sum(t, x) }", 640},
+      {head + "{ t = Mul(x, e) y = Sum(t, x, t, x) }", 1032},
+      {head + "{ t = Mul(x, e) y = Sum(x, x, t) }", 648},
+      {"g (float[1,8] x) => (float[1,8] y) <float e = {3.0}> { y = Pow(x, e) }", 632},
+  };
+  const Backend* backend = FindBackend("ezkl_halo2");
+  for (const auto& [model, assignments] : settings) {
+    SCOPED_TRACE(model);
+    const Graph graph = testing::ParseGraph(model);
+    Facts facts(&graph);
+    const absl::StatusOr<GraphEstimate> estimate =
+        EstimateGraph(graph, facts, *backend, Parameters(backend->parameters()));
+    ASSERT_TRUE(estimate.ok()) << estimate.status();
+    EXPECT_TRUE(estimate->unsupported.empty());
+    EXPECT_EQ(estimate->TotalOf("total_assignments"), assignments);
+  }
+}
 
 TEST(CompiledTest, CountsOfDsperseCompile) {
   const Backend* backend = FindBackend("jstprove_expander");
