@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
 #include "fold/lowering/lowerings.h"
+#include "fold/ops/range.h"
+#include "fold/passes/drop_unreachable_bounds.h"
 #include "fold/registry.h"
 
 namespace dsperse {
@@ -69,6 +71,10 @@ absl::StatusOr<FoldReport> FoldModel(Graph& graph, const FoldOptions& options) {
   }
   if (options.freeze_inputs) report.frozen_inputs = graph.FreezeInputs();
 
+  DSPERSE_ASSIGN_OR_RETURN(const InputRanges ranges,
+                           ParseInputRanges(options.input_ranges, graph));
+  const DropUnreachableBounds drop_unreachable_bounds(&ranges);
+  if (!ranges.empty()) passes.push_back(&drop_unreachable_bounds);
   PassContext context(&graph, options.pass_options);
   context.target = options.target;
   context.pricer = options.pricer;

@@ -30,6 +30,8 @@ struct FoldOptions {
   PassOptions pass_options;
   const Target* target = nullptr;  // no pass makes an operator that it refuses
   PricerFactory pricer;            // for price-driven rewrites; empty: none run
+  // "x=-1,1" (fold/ops/range.h): the model need then only keep its meaning for inputs within these bounds.
+  std::vector<std::string> input_ranges;
   bool lower = false;  // then also rewrite into operators that `target` proves (lowering/lowerings.h)
 };
 

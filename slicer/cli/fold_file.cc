@@ -25,6 +25,7 @@ absl::StatusOr<nlohmann::ordered_json> OptionsOf(const FoldJob& job) {
   options["max_constant"] = job.fold.pass_options.max_constant;
   options["target"] = job.fold.lower ? job.lowering.target : "none";
   options["exact"] = job.fold.pass_options.exact;
+  options["input_ranges"] = job.fold.input_ranges;
   options["external_data"] = job.save.external_data;
   return options;
 }
@@ -38,6 +39,7 @@ absl::Status ReadOptions(const Receipt& receipt, FoldJob* job) {
     job->fold.pass_options.max_constant = options.at("max_constant").get<int64_t>();
     job->lowering.target = options.at("target").get<std::string>();
     job->lowering.exact = options.at("exact").get<bool>();
+    job->lowering.input_ranges = options.at("input_ranges").get<std::vector<std::string>>();
     job->save.external_data = options.at("external_data").get<bool>();
   } catch (const nlohmann::ordered_json::exception& error) {
     return absl::InvalidArgumentError(absl::StrCat("options of the receipt: ", error.what()));

@@ -40,6 +40,11 @@ void AddLoweringFlags(CLI::App& command, absl::string_view by_default, LoweringF
                    "Only rewrites that keep every product and sum of the model");
   command.add_flag("--require-provable", flags.require_provable,
                    "Exit status 4 if the prover can't prove all that computes");
+  command
+      .add_option("--input-range", flags.input_ranges,
+                  "Inputs never leave these bounds, x=-1,1: comparisons that this makes idle are dropped")
+      ->allow_extra_args(false)
+      ->type_name("[NAME=]LOW,HIGH");
 }
 
 absl::Status ApplyLoweringFlags(const LoweringFlags& flags, absl::string_view backend,
@@ -47,6 +52,7 @@ absl::Status ApplyLoweringFlags(const LoweringFlags& flags, absl::string_view ba
   options->target = nullptr;
   options->lower = false;
   options->pass_options.exact = flags.exact;
+  options->input_ranges = flags.input_ranges;
   if (flags.target.empty() || flags.target == "none") {
     if (flags.exact) return UsageError("--exact goes with --target jstprove or ezkl");
     if (flags.require_provable) {

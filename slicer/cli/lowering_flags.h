@@ -3,6 +3,7 @@
 #define DSPERSE_SLICER_CLI_LOWERING_FLAGS_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -19,9 +20,10 @@ struct LoweringFlags {
   std::string target;  // "": the subcommand's own; "none": no lowering
   bool exact = false;
   bool require_provable = false;
+  std::vector<std::string> input_ranges;
 };
 
-// `--target`, `--exact`, `--require-provable`. `by_default` ends the help of `--target`.
+// `--target`, `--exact`, `--require-provable`, `--input-range`. `by_default` ends the help of `--target`.
 void AddLoweringFlags(CLI::App& command, absl::string_view by_default, LoweringFlags& flags);
 
 // Target and classes of rewrites as the flags say; the pricer is that of `backend`, or where it is

@@ -135,6 +135,7 @@ absl::Status RunSlice(SliceFlags& flags, CliContext& context) {
   options.lower = !flags.no_lower;
   options.target = flags.lowering.target;
   options.fold_options.pass_options.exact = flags.lowering.exact;
+  options.fold_options.input_ranges = flags.lowering.input_ranges;
   DSPERSE_ASSIGN_OR_RETURN(options.plan.cuts, ReadCuts(flags.cut));
   if (*policy == Policy::kPoints && options.plan.cuts.empty()) {
     return UsageError("--policy points needs --cut TENSOR,… or --cut @FILE");
