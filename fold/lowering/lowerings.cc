@@ -6,6 +6,7 @@
 #include "fold/lowering/lower_conv.h"
 #include "fold/lowering/lower_gemm.h"
 #include "fold/lowering/lower_pools.h"
+#include "fold/lowering/lower_scale_order.h"
 #include "fold/lowering/lower_variadic.h"
 
 namespace dsperse {
@@ -28,6 +29,7 @@ const std::vector<const Pass*>& Lowerings() {
       Instance<LowerReduceMean>(),
       Instance<LowerGlobalMaxPool>(),
       Instance<LowerBatchNorm>(),
+      Instance<LowerScaleOrder>(),
       Instance<LowerConvAttributes>(),
       Instance<LowerConv1d>(),
       Instance<LowerDilatedConv>(),

@@ -23,7 +23,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// Every node costs its operator's elements; GlobalAveragePool is dear.
+// Every node but data movement costs its result's elements; GlobalAveragePool is dear.
 class ElementPricer : public RangePricer {
  public:
   ElementPricer(const Graph* graph, Facts* facts) : graph_(graph), facts_(facts) {}
@@ -31,6 +31,7 @@ class ElementPricer : public RangePricer {
   RangePrice Extend(NodeId node) override {
     const NodeView view = graph_->node(node);
     const int64_t n = facts_->ShapeOf(view.output(0)).NumElements().value_or(0);
+    if (view.Is("Reshape") || view.Is("Slice")) return price_;
     price_.price += static_cast<uint64_t>(view.Is("GlobalAveragePool") ? 10 * n : n);
     return price_;
   }
@@ -264,6 +265,47 @@ TEST(LoweringsTest, GroupsGetTheirOwnWeights) {
   const NodeId second = FindOpNode(graph, "Conv", 1);
   EXPECT_THAT(ConstantInput(graph, second, 1), ElementsAre(3, 4));
   EXPECT_THAT(ConstantInput(graph, second, 2), ElementsAre(6));
+}
+
+// A BatchNormalization that nothing before it absorbs, an activation and a Conv, as in a DenseNet.
+std::string PreActivation(const char* scale) {
+  return std::string(R"(
+    g (float[1,2,4,4] x) => (float[1,1,4,4] y)
+    <float[1,2,1,1] w = {3, 5}, float[2] s = {)") + scale + R"(}, float[2] b = {0.5, -1},
+     float[2] m = {0, 0}, float[2] v = {1, 1}> {
+      n = BatchNormalization <epsilon = 0.0> (x, s, b, m, v)
+      r = Relu(n)
+      y = Conv <kernel_shape = [1, 1], strides = [1, 1], dilations = [1, 1]> (r, w)
+    })";
+}
+
+TEST(LoweringsTest, APositiveFactorMovesBehindTheActivation) {
+  Graph graph = ParseGraph(PreActivation("2, 4"));
+  RunFold(graph, Lowering());
+  EXPECT_EQ(Ops(graph), "Reshape Slice Gemm Reshape Add Max Conv");
+  EXPECT_THAT(ConstantInput(graph, FindOpNode(graph, "Gemm"), 2), ElementsAre(0.25, -0.25));
+  EXPECT_THAT(ConstantInput(graph, FindOpNode(graph, "Conv"), 1), ElementsAre(6, 20));
+  ExpectProven(graph);
+}
+
+TEST(LoweringsTest, ANegativeFactorStaysBeforeTheActivation) {
+  Graph graph = ParseGraph(PreActivation("2, -4"));
+  RunFold(graph, Lowering());
+  EXPECT_EQ(Ops(graph).substr(0, 17), "Split Conv Conv C") << Ops(graph);
+  ExpectProven(graph);
+}
+
+TEST(LoweringsTest, AFactorStaysWhereTheActivationIsShared) {
+  Graph graph = ParseGraph(R"(
+    g (float[1,2,4,4] x) => (float[1,1,4,4] y, float[1,2,4,4] z)
+    <float[1,2,1,1] w = {3, 5}, float[2,1,1] k = {2, 3}> {
+      n = Mul(x, k)
+      r = Relu(n)
+      y = Conv <kernel_shape = [1, 1], strides = [1, 1], dilations = [1, 1]> (r, w)
+      z = Neg(r)
+    })");
+  RunFold(graph, Lowering());
+  EXPECT_EQ(Ops(graph), "Split Conv Conv Concat Max Conv Neg");
 }
 
 TEST(LoweringsTest, FoldingAfterwardsUndoesNothing) {
