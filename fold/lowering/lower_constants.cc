@@ -15,9 +15,9 @@ constexpr int64_t kMost = 1 << 20;  // elements of a constant that is read
 
 // x's elements, where wires can be drawn from it; a reason where not.
 Matched<int64_t> SourceOf(const NodeView& node, ValueId x, Facts& facts) {
-  if (node.opset() < 10) {
+  if (node.opset() < 7) {
     return NoMatch<int64_t>(
-        absl::StrCat("Slice takes inputs from opset 10 on, the model has ", node.opset()));
+        absl::StrCat("operands broadcast from opset 7 on, the model has ", node.opset()));
   }
   if (!IsFloat(facts.TypeOf(x))) return NoMatch<int64_t>("its element type is no float");
   const std::optional<int64_t> count = facts.ShapeOf(x).NumElements();
@@ -52,8 +52,15 @@ absl::StatusOr<Matched<Rewrite>> MatchWire(const Graph& graph, const NodeView& n
   const int data = operands->data;
   const Matched<int64_t> count = SourceOf(node, node.input(data), facts);
   if (!count) return NoMatch<Rewrite>(count.why_not);
-  const Tensor constant = operands->constant;
-  return dsperse::Match(Rewrite{"constant written as the bias of a Gemm of zeros", [=, n = *count](Rewriter& r) {
+  Tensor constant = operands->constant;
+  // Beside an image, a constant per channel in the wire's own shape needs no Reshape.
+  const Shape& shape = facts.ShapeOf(node.input(data));
+  if (shape.has_rank() && shape.rank() == 4 && constant.rank() <= 4) {
+    Dims padded(static_cast<size_t>(4 - constant.rank()), 1);
+    padded.insert(padded.end(), constant.dims().begin(), constant.dims().end());
+    DSPERSE_ASSIGN_OR_RETURN(constant, constant.WithDims(padded));
+  }
+  return dsperse::Match(Rewrite{"constant written as the bias of a Conv of zeros", [=, n = *count](Rewriter& r) {
     const ValueId x = r.anchor().input(data);
     const ValueId wire = r.Wire(x, n, constant, "constant");
     std::vector<ValueId> inputs = {x, wire};
@@ -254,7 +261,7 @@ absl::StatusOr<Matched<Rewrite>> LowerJoin::Match(const Graph& graph, const Node
   const Matched<int64_t> count = SourceOf(node, node.input(source), facts);
   if (!count) return NoMatch<Rewrite>(count.why_not);
   elements = *count;
-  return dsperse::Match(Rewrite{"constants written as biases of Gemms of zeros", [=](Rewriter& r) {
+  return dsperse::Match(Rewrite{"constants written as biases of Convs of zeros", [=](Rewriter& r) {
     std::vector<ValueId> inputs(r.anchor().inputs().begin(), r.anchor().inputs().end());
     const ValueId x = inputs[static_cast<size_t>(source)];
     for (size_t i = 0; i < parts.size(); ++i) {

@@ -17,11 +17,11 @@
 //   lower_join      Concat: likewise                                                  same sum
 //   lower_clip      Clip(x, lo, hi)          → Min(Max(x, lo), hi)                    same
 //
-// The *wire* of a constant is a Gemm of an element of x with weights of zero and the constant as C: it
+// The *wire* of a constant is a Conv of an element of x with weights of zero and the constant as bias: it
 // costs three constraints an element of the constant (not of the result).
 //
 // Applies when the target refuses the node as it is. Declines when x's shape is not known (Reshape needs
-// it), x has no element, the model's opset is below 10 (Slice), or the type is no float.
+// it), x has no element, the model's opset is below 7, or the type is no float.
 #ifndef DSPERSE_FOLD_LOWERING_LOWER_CONSTANTS_H_
 #define DSPERSE_FOLD_LOWERING_LOWER_CONSTANTS_H_
 
@@ -49,15 +49,15 @@ DSPERSE_CONSTANT_LOWERING(LowerClip, "lower_clip", "Clip", kSame, 1,
 DSPERSE_CONSTANT_LOWERING(LowerFactor, "lower_factor", "Mul", kReRounded, 1,
                           "A constant factor as Neg, Add, Div or weights of a 1x1 Conv");
 DSPERSE_CONSTANT_LOWERING(LowerOffset, "lower_offset", "Add", kSameSum, 2,
-                          "A constant addend as the bias of a Gemm of zeros");
+                          "A constant addend as the bias of a Conv of zeros");
 DSPERSE_CONSTANT_LOWERING(LowerOffsetSub, "lower_offset_sub", "Sub", kSameSum, 2,
-                          "A constant of Sub as the bias of a Gemm of zeros");
+                          "A constant of Sub as the bias of a Conv of zeros");
 DSPERSE_CONSTANT_LOWERING(LowerMaxBound, "lower_max_bound", "Max", kSameSum, 2,
-                          "A constant of Max as the bias of a Gemm of zeros");
+                          "A constant of Max as the bias of a Conv of zeros");
 DSPERSE_CONSTANT_LOWERING(LowerMinBound, "lower_min_bound", "Min", kSameSum, 2,
-                          "A constant of Min as the bias of a Gemm of zeros");
+                          "A constant of Min as the bias of a Conv of zeros");
 DSPERSE_CONSTANT_LOWERING(LowerJoin, "lower_join", "Concat", kSameSum, 2,
-                          "A constant part of Concat as the bias of a Gemm of zeros");
+                          "A constant part of Concat as the bias of a Conv of zeros");
 
 }  // namespace dsperse
 

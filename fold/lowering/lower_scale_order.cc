@@ -43,7 +43,7 @@ absl::StatusOr<Matched<Chain>> MatchChain(const Graph& graph, NodeId mul, PassCo
   Chain chain;
   chain.mul = mul;
   const NodeView factor = graph.node(mul);
-  if (factor.num_inputs() != 2 || factor.opset() < 10) return NoMatch<Chain>();
+  if (factor.num_inputs() != 2 || factor.opset() < 7) return NoMatch<Chain>();
   chain.mul_data = ConstantOf(graph, factor.input(1)) ? 0 : 1;
   const ValueId x = factor.input(chain.mul_data);
   ValueId value = factor.output(0);
@@ -101,8 +101,8 @@ absl::StatusOr<Matched<Chain>> MatchChain(const Graph& graph, NodeId mul, PassCo
   DSPERSE_ASSIGN_OR_RETURN(const int64_t bad, FirstNonFinite(chain.weight));
   if (bad >= 0) return NoMatch<Chain>("a weight behind it would not be finite");
   if (chain.add.valid()) {
-    Dims shape(dims->size() - 1, 1);
-    shape[0] = axis.channels;
+    Dims shape(dims->size(), 1);
+    shape[1] = axis.channels;
     DSPERSE_ASSIGN_OR_RETURN(chain.shift, RoundTo(type, shape, before));
   }
   chain.owner_data = owner->data_input;

@@ -88,15 +88,17 @@ void Rewriter::ReplaceByMean(ValueId x, DType type, const std::vector<int64_t>& 
 ValueId Rewriter::Wire(ValueId x, int64_t elements, const Tensor& constant, absl::string_view suffix) {
   const auto name = [&](absl::string_view part) { return absl::StrCat(suffix, "_", part); };
   const int64_t size = constant.num_elements();
-  const ValueId row = Emit("Reshape", {x, Ints({1, elements}, name("row_shape"))}, name("row"));
-  const ValueId one = Emit("Slice",
-                           {row, Ints({0}, name("from")), Ints({1}, name("to")), Ints({1}, name("axis"))},
-                           name("element"));
+  const ValueId row = Emit("Reshape", {x, Ints({1, 1, 1, elements}, name("row_shape"))}, name("row"));
   const std::string zero(static_cast<size_t>(BitWidth(constant.dtype()) / 8), '\0');
-  const ValueId zeros = Constant(*Tensor::Uniform(constant.dtype(), {1, size}, zero), name("zeros"));
+  const ValueId zeros = Constant(*Tensor::Uniform(constant.dtype(), {size, 1, 1, 1}, zero), name("zeros"));
   const ValueId bias = Constant(*constant.WithDims({size}), name("value"));
-  const ValueId flat = Emit("Gemm", {one, zeros, bias}, name("wire"));
-  return Emit("Reshape", {flat, Ints(constant.dims(), name("shape"))}, suffix);
+  Attributes attributes = Pointwise(2);
+  for (auto& [key, value] : attributes) {
+    if (key == "strides") value = std::vector<int64_t>{1, elements};  // one position: the first element
+  }
+  const ValueId wire = Emit("Conv", {row, zeros, bias}, name("wire"), std::move(attributes));
+  if (constant.dims() == Dims{1, size, 1, 1}) return wire;
+  return Emit("Reshape", {wire, Ints(constant.dims(), name("shape"))}, suffix);
 }
 
 Attributes Rewriter::Pointwise(int axes) {

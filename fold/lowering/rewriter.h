@@ -40,9 +40,10 @@ class Rewriter {
   ValueId Ints(absl::Span<const int64_t> values, absl::string_view suffix);
   ValueId Constant(Tensor tensor, absl::string_view suffix);
 
-  // `constant` as a result of computation, for provers that scale weights but no other constants: a Gemm
-  // of one element of `x` (which has `elements`, static) with weights of zero and the constant as C.
-  // Opset ≥ 10; `x` of the constant's type.
+  // `constant` as a result of computation, for provers that scale weights but no other constants: a 1×1
+  // Conv of one element of `x` (which has `elements`, static) with weights of zero and the constant as bias.
+  // (No Slice and Gemm: DSperse counts a Slice of a slice's input wrongly and refuses the Reshape behind it.)
+  // Opset ≥ 5; `x` of the constant's type.
   ValueId Wire(ValueId x, int64_t elements, const Tensor& constant, absl::string_view suffix);
   // Attributes of a 1×…×1 Conv over `axes` axes, written out.
   static Attributes Pointwise(int axes);

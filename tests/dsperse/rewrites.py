@@ -92,3 +92,17 @@ def build(cases):
         [helper.make_tensor_value_info(o, 1, None) for o in outputs], initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
     return onnx.shape_inference.infer_shapes(model, strict_mode=True), shaped[-1:] + outputs[:-1]
+
+
+def title(name):
+    """What a case computes, for tables: `Mul` 0.3 · `Add` 0.4."""
+    shape, steps = CASES[name]
+    words = []
+    for op, inputs, attributes in steps:
+        constants = [i for i in inputs if isinstance(i, np.ndarray)]
+        text = f"`{op}`"
+        if constants and op not in ("Conv", "Gemm", "MatMul", "BatchNormalization"):
+            text += " " + ", ".join(f"{c:g}" if c.ndim == 0 else f"[{','.join(map(str, c.shape))}]" for c in constants)
+        text += "".join(f" {k}={v}" for k, v in attributes.items())
+        words.append(text)
+    return f"{' · '.join(words)} on {'×'.join(map(str, shape))} ({name})"
