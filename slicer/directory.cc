@@ -1,116 +1,44 @@
 #include "slicer/directory.h"
 
 #include <fcntl.h>
-#include <sys/syscall.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
+#include <sstream>
 #include <system_error>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "fold/ir/file.h"
 #include "fold/ir/model_file.h"
 #include "fold/ir/proto_file.h"
 #include "fold/ir/status_macros.h"
+#include "slicer/temporary_directory.h"
 
 namespace dsperse {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr absl::string_view kMetadataFile = "metadata.msgpack";
+constexpr char kMetadataFile[] = "metadata.msgpack";
+// What DSperse and we put into a slices directory, beside slice_0, slice_1, ….
+constexpr absl::string_view kOwnFiles[] = {kMetadataFile, "model.onnx", "combined.onnx",
+                                           "slices.json", "receipt.json"};
 
-absl::Status FileError(absl::string_view path, absl::string_view what, const std::error_code& error) {
-  const std::string text = absl::StrCat(path, ": ", what, ": ", error.message());
-  if (error == std::errc::no_space_on_device) return absl::ResourceExhaustedError(text);
-  if (error == std::errc::permission_denied || error == std::errc::read_only_file_system) {
-    return absl::PermissionDeniedError(text);
-  }
-  return absl::UnavailableError(text);
-}
-
-std::error_code LastError() { return std::error_code(errno, std::generic_category()); }
-
-// The files of the temporary directory, as a signal handler may unlink them: fixed room, no
-// allocation. Paths beyond it are cleaned up by the destructor only.
-struct CleanUpList {
-  static constexpr int kPaths = 4096;
-  char* paths[kPaths] = {};
-  volatile int count = 0;
-};
-CleanUpList g_clean_up;
-
-// A directory of our own beside the target; removed with everything in it unless released.
-class TemporaryDirectory {
- public:
-  static absl::StatusOr<std::unique_ptr<TemporaryDirectory>> Create(const fs::path& target) {
-    const fs::path parent = target.has_parent_path() ? target.parent_path() : fs::path(".");
-    std::error_code error;
-    fs::create_directories(parent, error);
-    if (error) return FileError(parent.string(), "can't be made", error);
-    std::string name = (parent / absl::StrCat(".", target.filename().string(), ".XXXXXX")).string();
-    if (mkdtemp(name.data()) == nullptr) return FileError(name, "can't be made", LastError());
-    auto out = std::make_unique<TemporaryDirectory>(name);
-    out->Remember(name);
-    // mkdtemp gives 0700; the result should be readable like any other folder.
-    fs::permissions(name, fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec |
-                              fs::perms::others_read | fs::perms::others_exec,
-                    error);
-    return out;
-  }
-  explicit TemporaryDirectory(std::string path) : path_(std::move(path)) {}
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-    g_clean_up.count = 0;
-    for (char*& p : g_clean_up.paths) {
-      delete[] p;
-      p = nullptr;
-    }
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-
-  const fs::path path() const { return path_; }
-
-  // Makes the folders on the way to `relative` and returns the full path.
-  absl::StatusOr<std::string> Place(absl::string_view relative) {
-    const fs::path full = fs::path(path_) / std::string(relative);
-    fs::path folder(path_);
-    for (const fs::path& part : fs::path(std::string(relative)).parent_path()) {
-      folder /= part;
-      std::error_code error;
-      if (fs::create_directory(folder, error)) Remember(folder.string());
-      if (error) return FileError(folder.string(), "can't be made", error);
-    }
-    Remember(full.string());
-    return full.string();
-  }
-
- private:
-  static void Remember(const std::string& path) {
-    if (g_clean_up.count >= CleanUpList::kPaths) return;
-    char* copy = new char[path.size() + 1];
-    std::memcpy(copy, path.c_str(), path.size() + 1);
-    g_clean_up.paths[g_clean_up.count] = copy;
-    g_clean_up.count = g_clean_up.count + 1;
-  }
-
-  std::string path_;
-};
-
-absl::Status WriteText(const std::string& path, absl::string_view content) {
-  std::ofstream out(path, std::ios::binary);
-  out.write(content.data(), static_cast<std::streamsize>(content.size()));
-  out.close();
-  if (!out) return FileError(path, "can't be written", LastError());
-  return absl::OkStatus();
+bool IsOwn(const std::string& name) {
+  if (std::find(std::begin(kOwnFiles), std::end(kOwnFiles), name) != std::end(kOwnFiles)) return true;
+  constexpr absl::string_view kSlice = "slice_";
+  return absl::StartsWith(name, kSlice) && name.size() > kSlice.size() &&
+         name.find_first_not_of("0123456789", kSlice.size()) == std::string::npos;
 }
 
 absl::StatusOr<bool> SameFiles(const fs::path& a, const fs::path& b) {
@@ -129,20 +57,29 @@ absl::StatusOr<bool> SameFiles(const fs::path& a, const fs::path& b) {
   return x.eof() && y.eof();
 }
 
-// Circuits of the old directory: which slices of the new one may have them.
-struct Circuits {
-  std::vector<std::string> kept, lost;  // "slice_3"
+// What a slices directory holds that the new one does not.
+struct Leftovers {
+  std::vector<std::string> kept;     // "slice_3": its circuit serves the new one too
+  std::vector<std::string> lost;     // "slice_3": its circuit does not
+  std::vector<std::string> foreign;  // files that are no part of a slices directory
 };
 
-absl::StatusOr<Circuits> CompareCircuits(const fs::path& old_directory, const fs::path& fresh) {
-  Circuits out;
+absl::StatusOr<Leftovers> Compare(const fs::path& old_directory, const fs::path& fresh) {
+  Leftovers out;
   std::error_code error;
   std::vector<fs::path> entries;
-  for (const auto& entry : fs::directory_iterator(old_directory, error)) entries.push_back(entry.path());
+  for (fs::directory_iterator it(old_directory, error), end; !error && it != end; it.increment(error)) {
+    entries.push_back(it->path());
+  }
+  if (error) {
+    return absl::UnavailableError(
+        absl::StrCat(old_directory.string(), ": can't be read: ", error.message()));
+  }
   std::sort(entries.begin(), entries.end());
   for (const fs::path& entry : entries) {
-    if (!fs::is_directory(entry / "jstprove", error)) continue;
     const std::string name = entry.filename().string();
+    if (!IsOwn(name)) out.foreign.push_back(name);
+    if (!fs::is_directory(entry / "jstprove", error)) continue;
     const fs::path file = fs::path(name) / "payload" / (name + ".onnx");
     DSPERSE_ASSIGN_OR_RETURN(const bool same, SameFiles(old_directory / file, fresh / file));
     (same ? out.kept : out.lost).push_back(name);
@@ -150,26 +87,18 @@ absl::StatusOr<Circuits> CompareCircuits(const fs::path& old_directory, const fs
   return out;
 }
 
-// Swaps two directories in one step where the kernel and file system can; else one after the other.
-absl::Status Exchange(const fs::path& fresh, const fs::path& target) {
-#ifdef SYS_renameat2
-  constexpr unsigned kExchange = 2;  // RENAME_EXCHANGE
-  if (syscall(SYS_renameat2, AT_FDCWD, fresh.c_str(), AT_FDCWD, target.c_str(), kExchange) == 0) {
-    return absl::OkStatus();
-  }
-#endif
-  const fs::path aside = fresh.string() + ".old";
+// Circuits are large and never written to again: a second name for the same file will do.
+absl::Status CarryOver(const fs::path& from, const fs::path& to) {
   std::error_code error;
-  fs::rename(target, aside, error);
-  if (error) return FileError(target.string(), "can't be moved aside", error);
-  fs::rename(fresh, target, error);
-  if (error) {
-    std::error_code ignored;
-    fs::rename(aside, target, ignored);
-    return FileError(target.string(), "can't be replaced", error);
-  }
-  fs::rename(aside, fresh, error);
-  return absl::OkStatus();
+  fs::copy(from, to,
+           fs::copy_options::recursive | fs::copy_options::copy_symlinks | fs::copy_options::create_hard_links,
+           error);
+  if (!error) return absl::OkStatus();
+  fs::remove_all(to, error);
+  fs::copy(from, to, fs::copy_options::recursive | fs::copy_options::copy_symlinks, error);
+  if (!error) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat(from.string(), ": circuit can't be carried over: ", error.message()));
 }
 
 // What may be replaced: a slices directory or an empty one. False where nothing is there.
@@ -180,10 +109,115 @@ absl::StatusOr<bool> MayReplace(const fs::path& target) {
   if (!fs::is_directory(status)) {
     return absl::InvalidArgumentError(absl::StrCat(target.string(), ": exists and is no directory"));
   }
-  if (fs::exists(target / std::string(kMetadataFile), error) || fs::is_empty(target, error)) return true;
-  return absl::InvalidArgumentError(
-      absl::StrCat(target.string(), ": holds other files than slices (no ", kMetadataFile,
-                   "); only a slices directory is replaced"));
+  if (fs::equivalent(target, fs::current_path(error), error)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(target.string(), ": is the current directory, which can't be replaced"));
+  }
+  if (fs::is_empty(target, error)) return true;
+  std::ifstream in(target / kMetadataFile, std::ios::binary);
+  if (!in) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(target.string(), ": holds other files than slices (no ", kMetadataFile,
+                     "); only a slices directory is replaced"));
+  }
+  std::ostringstream bytes;
+  bytes << in.rdbuf();
+  if (const auto metadata = DecodeMetadata(bytes.str()); !metadata.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(target.string(), ": its ", kMetadataFile, " is not that of slices (",
+                     metadata.status().message(), "); only a slices directory is replaced"));
+  }
+  return true;
+}
+
+// Where to write to: a full path, links followed.
+absl::StatusOr<fs::path> FullPath(const std::string& path) {
+  std::error_code error;
+  fs::path target = fs::absolute(path, error).lexically_normal();
+  if (!target.has_filename()) target = target.parent_path();  // a trailing slash
+  if (error || path.empty() || !target.has_filename()) {
+    return absl::InvalidArgumentError(absl::StrCat("'", path, "' can't be a slices directory"));
+  }
+  if (fs::is_symlink(target, error)) {
+    target = fs::weakly_canonical(target, error);
+    if (error) return absl::InvalidArgumentError(absl::StrCat(path, ": ", error.message()));
+  }
+  return target;
+}
+
+// Held while a directory is looked at and replaced: of two runs the second sees what the first left.
+class ParentLock {
+ public:
+  explicit ParentLock(const fs::path& target)
+      : fd_(open(target.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    // Where the file system has no locks, the exchange itself is one step all the same.
+    if (fd_ >= 0) flock(fd_, LOCK_EX);
+  }
+  ~ParentLock() {
+    if (fd_ >= 0) close(fd_);
+  }
+  ParentLock(const ParentLock&) = delete;
+  ParentLock& operator=(const ParentLock&) = delete;
+
+  void Sync() const {
+    if (fd_ >= 0) fsync(fd_);
+  }
+
+ private:
+  const int fd_;
+};
+
+absl::Status SyncTree(const std::string& directory) {
+  const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool done = fd >= 0 && syncfs(fd) == 0;
+  const std::error_code error(errno, std::generic_category());
+  if (fd >= 0) close(fd);
+  if (done) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat(directory, ": can't be synchronised: ", error.message()));
+}
+
+// Puts the finished directory in its place.
+absl::Status Install(TemporaryDirectory& fresh, const fs::path& target, const WriteOptions& options,
+                     WrittenDirectory* out) {
+  const ParentLock lock(target);
+  DSPERSE_ASSIGN_OR_RETURN(const bool exists, MayReplace(target));
+  if (options.fsync) DSPERSE_RETURN_IF_ERROR(SyncTree(fresh.path()));
+  if (!exists) {
+    DSPERSE_RETURN_IF_ERROR(fresh.MoveTo(target.string()));
+    if (options.fsync) lock.Sync();
+    return absl::OkStatus();
+  }
+  DSPERSE_ASSIGN_OR_RETURN(const Leftovers old, Compare(target, fresh.path()));
+  if (!options.force && !old.lost.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(target.string(), ": holds compiled circuits of slices that change (",
+                     absl::StrJoin(old.lost, ", "), "); --force gives them up"));
+  }
+  if (!options.force && !old.foreign.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(target.string(), ": holds what is no part of a slices directory (",
+                     absl::StrJoin(old.foreign, ", "), "); --force gives it up"));
+  }
+  for (const std::string& name : old.kept) {
+    DSPERSE_RETURN_IF_ERROR(
+        CarryOver(target / name / "jstprove", fs::path(fresh.path()) / name / "jstprove"));
+  }
+  struct stat present;
+  if (stat(target.c_str(), &present) == 0) chmod(fresh.path().c_str(), present.st_mode & 07777);
+  DSPERSE_RETURN_IF_ERROR(fresh.ExchangeWith(target.string()));
+  if (options.fsync) lock.Sync();
+  out->kept_circuits = old.kept;
+  out->lost = old.lost;
+  out->lost.insert(out->lost.end(), old.foreign.begin(), old.foreign.end());
+  return absl::OkStatus();
+}
+
+absl::Status WriteText(const std::string& path, absl::string_view content) {
+  DSPERSE_ASSIGN_OR_RETURN(const std::unique_ptr<OutputFile> file,
+                           OutputFile::Create(path, content.size()));
+  DSPERSE_RETURN_IF_ERROR(file->Append(content));
+  DSPERSE_RETURN_IF_ERROR(file->Finish(/*fsync=*/false));
+  return file->Commit(/*fsync=*/false);
 }
 
 }  // namespace
@@ -191,15 +225,14 @@ absl::StatusOr<bool> MayReplace(const fs::path& target) {
 absl::StatusOr<WrittenDirectory> WriteDirectory(const Extractor& extractor, const Plan& plan,
                                                 const Metadata& metadata, const std::string& path,
                                                 const WriteOptions& options) {
-  fs::path target = fs::path(path).lexically_normal();
-  if (!target.has_filename()) target = target.parent_path();  // a trailing slash
-  DSPERSE_ASSIGN_OR_RETURN(const bool exists, MayReplace(target));
+  DSPERSE_ASSIGN_OR_RETURN(const fs::path target, FullPath(path));
+  // Before the work, and again at its end.
+  DSPERSE_RETURN_IF_ERROR(MayReplace(target).status());
   DSPERSE_ASSIGN_OR_RETURN(const std::unique_ptr<TemporaryDirectory> fresh,
-                           TemporaryDirectory::Create(target));
+                           TemporaryDirectory::Create(target.string()));
   WrittenDirectory out;
   SaveOptions save;
   save.forbid_external = true;
-  save.fsync = options.fsync;
   auto write_model = [&](absl::string_view skeleton, const std::string& relative) -> absl::Status {
     DSPERSE_ASSIGN_OR_RETURN(const std::string full, fresh->Place(relative));
     DSPERSE_ASSIGN_OR_RETURN(const SavedModel saved,
@@ -223,34 +256,9 @@ absl::StatusOr<WrittenDirectory> WriteDirectory(const Extractor& extractor, cons
   for (const auto& [name, content] : options.files) {
     DSPERSE_RETURN_IF_ERROR(write_text(name, content));
   }
-  DSPERSE_RETURN_IF_ERROR(write_text(std::string(kMetadataFile), EncodeMetadata(metadata)));
-  std::error_code error;
-  if (!exists) {
-    fs::rename(fresh->path(), target, error);
-    if (error) return FileError(target.string(), "can't be put in place", error);
-    return out;
-  }
-  DSPERSE_ASSIGN_OR_RETURN(const Circuits circuits, CompareCircuits(target, fresh->path()));
-  if (!circuits.lost.empty() && !options.force) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(target.string(), ": holds compiled circuits of slices that change (",
-                     absl::StrJoin(circuits.lost, ", "), "); --force gives them up"));
-  }
-  for (const std::string& name : circuits.kept) {
-    fs::copy(target / name / "jstprove", fresh->path() / name / "jstprove",
-             fs::copy_options::recursive | fs::copy_options::copy_symlinks, error);
-    if (error) return FileError((target / name).string(), "circuit can't be carried over", error);
-  }
-  DSPERSE_RETURN_IF_ERROR(Exchange(fresh->path(), target));
-  out.kept_circuits = circuits.kept;
-  out.lost_circuits = circuits.lost;
+  DSPERSE_RETURN_IF_ERROR(write_text(kMetadataFile, EncodeMetadata(metadata)));
+  DSPERSE_RETURN_IF_ERROR(Install(*fresh, target, options, &out));
   return out;
-}
-
-void CleanUpTemporaryDirectory() {
-  for (int i = g_clean_up.count - 1; i >= 0; --i) {
-    if (unlink(g_clean_up.paths[i]) != 0) rmdir(g_clean_up.paths[i]);
-  }
 }
 
 }  // namespace dsperse

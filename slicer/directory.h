@@ -21,33 +21,32 @@ namespace dsperse {
 
 struct WriteOptions {
   bool lazy = false;   // metadata and model.onnx only: DSperse makes the slices itself
-  bool force = false;  // compiled circuits of changed slices may be lost
+  bool force = false;  // compiled circuits of changed slices, and foreign files, may be lost
   bool fsync = false;
   // Further files of the directory: name, content.
   std::vector<std::pair<std::string, std::string>> files;
 };
 
 struct WrittenDirectory {
-  std::vector<std::string> files;        // relative paths, in the order written
+  std::vector<std::string> files;  // relative paths, in the order written
   int64_t bytes = 0;
+  std::string account;                     // slices.json, where the caller had one written
   std::vector<std::string> kept_circuits;  // slices whose compiled circuit was carried over
-  std::vector<std::string> lost_circuits;  // with `force`
+  std::vector<std::string> lost;           // with `force`: circuits and files given up
 };
 
 // Writes model.onnx, metadata.msgpack, every slice file and `options.files` to `path`.
 //
-// Where `path` exists it must be a slices directory (it holds metadata.msgpack) or empty: anything
+// Where `path` exists it must be empty or a slices directory (a metadata.msgpack that can be read): anything
 // else is InvalidArgument, and stays as it is. Circuits compiled there (slice_i/jstprove) are carried
-// over for slices whose file has the same bytes; where others would be lost, FailedPrecondition names
-// them unless `force` is given. After an error the directory is the old one and no temporary is left.
+// over for slices whose file has the same bytes. Where others would be lost, or files that are no part
+// of a slices directory, FailedPrecondition names them unless `force` is given. After an error the
+// directory is the old one and no temporary is left; of two processes that write to one path at once,
+// the one that ends last wins, whole. A symbolic link at `path` is followed.
 // ResourceExhausted: a model of more than 2 GiB (DSperse reads no external data), or a full disk.
 absl::StatusOr<WrittenDirectory> WriteDirectory(const Extractor& extractor, const Plan& plan,
                                                 const Metadata& metadata, const std::string& path,
                                                 const WriteOptions& options = {});
-
-// Removes the temporary directory being written, if any. For signal handlers that may not return:
-// only unlinks, allocates nothing, follows no links.
-void CleanUpTemporaryDirectory();
 
 }  // namespace dsperse
 

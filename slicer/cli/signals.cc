@@ -5,6 +5,7 @@
 #include "slicer/cli/cli.h"
 #include "slicer/cli/exit_code.h"
 #include "slicer/cli/scratch_folder.h"
+#include "slicer/temporary_directory.h"
 
 namespace dsperse {
 namespace {
@@ -12,6 +13,7 @@ namespace {
 extern "C" void CleanUpAndExit(int signal) {
   CleanUpTemporaries();
   CleanUpScratchFolder();
+  TemporaryDirectory::CleanUp();
   _exit(kExitSignal + signal);
 }
 

@@ -133,7 +133,64 @@ TEST_F(PrepareTest, CircuitsAreCarriedOverOrNeedForce) {
   EXPECT_EQ(Bytes(path + "/slice_0/jstprove/circuit.bundle/circuit.bin"), "gates");
   WriteOptions force;
   force.force = true;
-  EXPECT_TRUE(WriteSlices(*changed, path, force).ok());
+  const auto forced = WriteSlices(*changed, path, force);
+  ASSERT_TRUE(forced.ok()) << forced.status();
+  EXPECT_THAT(forced->lost, ::testing::ElementsAre("slice_0"));
+}
+
+TEST_F(PrepareTest, ForeignFilesInASlicesDirectoryNeedForce) {
+  const std::string path = Path("slices");
+  const auto prepared = Prepare(ParseGraph(kNet));
+  ASSERT_TRUE(WriteSlices(*prepared, path).ok());
+  std::ofstream(path + "/notes.txt") << "dear";
+  std::ofstream(path + "/combined.onnx") << "made by dsperse";
+  const auto refused = WriteSlices(*prepared, path);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("(notes.txt)"));
+  EXPECT_EQ(Bytes(path + "/notes.txt"), "dear");
+  WriteOptions force;
+  force.force = true;
+  const auto forced = WriteSlices(*prepared, path, force);
+  ASSERT_TRUE(forced.ok()) << forced.status();
+  EXPECT_THAT(forced->lost, ::testing::ElementsAre("notes.txt"));
+  EXPECT_FALSE(fs::exists(path + "/notes.txt"));
+  EXPECT_FALSE(fs::exists(path + "/combined.onnx"));
+}
+
+TEST_F(PrepareTest, WhatOnlyLooksLikeSlicesIsNotReplaced) {
+  const std::string path = Path("other");
+  fs::create_directory(path);
+  std::ofstream(path + "/metadata.msgpack") << "not MessagePack";
+  const auto prepared = Prepare(ParseGraph(kNet));
+  WriteOptions force;
+  force.force = true;
+  EXPECT_EQ(WriteSlices(*prepared, path, force).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Bytes(path + "/metadata.msgpack"), "not MessagePack");
+  EXPECT_EQ(WriteSlices(*prepared, fs::current_path().string()).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(PrepareTest, ALinkToADirectoryIsFollowed) {
+  fs::create_directory(Path("real"));
+  fs::create_directory_symlink(Path("real"), Path("link"));
+  const auto prepared = Prepare(ParseGraph(kNet));
+  WriteOptions durable;
+  durable.fsync = true;
+  ASSERT_TRUE(WriteSlices(*prepared, Path("link"), durable).ok());
+  EXPECT_TRUE(fs::is_symlink(Path("link")));
+  EXPECT_TRUE(fs::exists(Path("real") + "/metadata.msgpack"));
+}
+
+TEST_F(PrepareTest, AModelCanBeSlicedIntoTheDirectoryItLiesIn) {
+  const std::string path = Path("slices");
+  ASSERT_TRUE(WriteSlices(*Prepare(ParseGraph(kNet)), path).ok());
+  const std::string before = Bytes(path + "/model.onnx");
+  absl::StatusOr<LoadedModel> model = LoadModel(path + "/model.onnx");
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto prepared = Prepare(std::move(model->graph));
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  ASSERT_TRUE(WriteSlices(*prepared, path).ok());
+  EXPECT_EQ(Bytes(path + "/model.onnx"), before);
 }
 
 TEST_F(PrepareTest, AWrongWeightInASliceIsFound) {
