@@ -226,6 +226,12 @@ absl::StatusOr<WrittenDirectory> WriteDirectory(const Extractor& extractor, cons
                                                 const Metadata& metadata, const std::string& path,
                                                 const WriteOptions& options) {
   DSPERSE_ASSIGN_OR_RETURN(const fs::path target, FullPath(path));
+  if (const uint64_t bytes = extractor.model_bytes(); bytes > kMaxModelBytes) {
+    return absl::UnimplementedError(absl::StrCat(
+        "model.onnx would have ", bytes, " bytes, more than the ", kMaxModelBytes,
+        " of a model without external data, which DSperse does not read: cut the model in two (onnx.utils."
+        "extract_model) and slice each part, or store its weights in fewer bits"));
+  }
   // Before the work, and again at its end.
   DSPERSE_RETURN_IF_ERROR(MayReplace(target).status());
   DSPERSE_ASSIGN_OR_RETURN(const std::unique_ptr<TemporaryDirectory> fresh,

@@ -19,6 +19,9 @@
 
 namespace dsperse {
 
+// Of model.onnx: DSperse reads no external data, and protobuf no more.
+inline constexpr uint64_t kMaxModelBytes = (uint64_t{1} << 31) - 1;
+
 struct WriteOptions {
   bool lazy = false;   // metadata and model.onnx only: DSperse makes the slices itself
   bool force = false;  // compiled circuits of changed slices, and foreign files, may be lost
@@ -43,7 +46,7 @@ struct WrittenDirectory {
 // of a slices directory, FailedPrecondition names them unless `force` is given. After an error the
 // directory is the old one and no temporary is left; of two processes that write to one path at once,
 // the one that ends last wins, whole. A symbolic link at `path` is followed.
-// ResourceExhausted: a model of more than 2 GiB (DSperse reads no external data), or a full disk.
+// Unimplemented: a model of more than 2 GiB. ResourceExhausted: a full disk.
 absl::StatusOr<WrittenDirectory> WriteDirectory(const Extractor& extractor, const Plan& plan,
                                                 const Metadata& metadata, const std::string& path,
                                                 const WriteOptions& options = {});

@@ -65,6 +65,15 @@ absl::StatusOr<Extractor> Extractor::Make(const Graph& graph, Facts& facts, cons
   return e;
 }
 
+uint64_t Extractor::model_bytes() const {
+  uint64_t bytes = whole_.size();
+  for (int64_t i = 0; i < payloads_->size(); ++i) {
+    const Payload& payload = payloads_->at(i);
+    bytes += payload.tensor ? static_cast<uint64_t>(payload.tensor->num_bytes()) : payload.length;
+  }
+  return bytes;
+}
+
 void Extractor::FindInterfaces() {
   for (const Slice& slice : plan_->slices) {
     SliceInterface out{slice.inputs, {}, slice.outputs};

@@ -2,6 +2,7 @@
 #ifndef DSPERSE_SLICER_EXTRACT_H_
 #define DSPERSE_SLICER_EXTRACT_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,6 +39,8 @@ class Extractor {
   const PayloadTable& payloads() const { return *payloads_; }
   // model.onnx itself, as exported.
   absl::string_view whole() const { return whole_; }
+  // What it takes as a file, weights included, to within a few bytes a weight.
+  uint64_t model_bytes() const;
 
  private:
   Extractor(const Graph& graph, Facts& facts, const Plan& plan);

@@ -92,6 +92,7 @@ class Planner {
   }
 
   NodeKind KindOf(NodeId n) {
+    if (LeftOut(n)) return NodeKind::kUnprovable;
     if (MovesData(graph_, options_.target, n)) return NodeKind::kMovement;
     if (!WhyNot(n).empty()) return NodeKind::kUnprovable;
     // What the backend itself refuses, alone in a slice, can't be proven either.
@@ -101,7 +102,13 @@ class Planner {
                                                              : NodeKind::kUnprovable;
   }
 
+  bool LeftOut(NodeId n) const {
+    const std::vector<std::string>& ops = options_.circuit_ops;
+    return !ops.empty() && std::find(ops.begin(), ops.end(), graph_.node(n).op_type()) == ops.end();
+  }
+
   std::string WhyNot(NodeId n) {
+    if (LeftOut(n)) return "not among the operators chosen for circuits";
     if (options_.target == nullptr) return "";
     return options_.target->WhyNot(graph_, graph_.node(n), facts_);
   }
@@ -183,7 +190,9 @@ class Planner {
       if (!MovesData(graph_, options_.target, n)) slice.arithmetic = true;
       if (slice.reason.empty()) {
         if (const std::string why = WhyNot(n); !why.empty()) {
-          slice.reason = absl::StrCat(graph_.node(n).name(), ": ", why);
+          const NodeView node = graph_.node(n);
+          slice.reason = node.name().empty() ? absl::StrCat(node.op_type(), ": ", why)
+                                             : absl::StrCat(node.op_type(), " '", node.name(), "': ", why);
         }
       }
     }

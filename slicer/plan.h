@@ -39,6 +39,8 @@ struct PlanOptions {
   int max_nodes = 1000;             // of a slice; not under kWhole
   std::vector<std::string> cuts;    // kPoints: a slice ends with the node that makes the tensor
   const Target* target = nullptr;   // null: everything counts as provable
+  // If not empty, the target proves nodes of these operator types only, data movement among them.
+  std::vector<std::string> circuit_ops;
   // kDsperse: the estimate DSperse itself makes of a node, in its constraints; nothing: not known.
   std::function<std::optional<uint64_t>(NodeId)> dsperse_estimate;
 };

@@ -1,8 +1,8 @@
 #include "slicer/prepare.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "circuit_estimate/backend.h"
@@ -50,31 +50,73 @@ uint64_t MultiplyAdds(const Prepared& prepared, const Slice& slice) {
   return sum;
 }
 
+// "3", "3, 5", "3, 5, 8, 9 and 12 others".
+std::string SliceList(const std::vector<int>& slices) {
+  constexpr size_t kNamed = 4;
+  std::string out = absl::StrJoin(slices.begin(), slices.begin() + static_cast<ptrdiff_t>(std::min(kNamed, slices.size())), ", ");
+  if (slices.size() > kNamed) absl::StrAppend(&out, " and ", slices.size() - kNamed, " others");
+  return out;
+}
+
+void WarnOfLargeSlices(Prepared* prepared) {
+  // ResNet-50's first Conv at 224 has 118 million add gates: more than most machines compile.
+  constexpr uint64_t kHuge = 50'000'000;
+  std::vector<int> huge, over_budget;
+  uint64_t largest = 0;
+  for (size_t i = 0; i < prepared->plan.slices.size(); ++i) {
+    const Slice& slice = prepared->plan.slices[i];
+    if (slice.over_budget) over_budget.push_back(static_cast<int>(i));
+    if (!slice.provable) continue;  // no circuit is made for it
+    const uint64_t sum = MultiplyAdds(*prepared, slice);
+    if (sum > kHuge) huge.push_back(static_cast<int>(i));
+    largest = std::max(largest, sum);
+  }
+  if (!over_budget.empty()) {
+    prepared->warnings.push_back(
+        absl::StrCat(over_budget.size() == 1 ? "slice " : "slices ", SliceList(over_budget),
+                     " cost more than the budget of ", *prepared->plan_options.budget, " ", prepared->plan.unit,
+                     prepared->plan_options.policy == Policy::kBudget ? ": a node is not cut" : ""));
+  }
+  if (!huge.empty()) {
+    prepared->warnings.push_back(absl::StrCat(
+        huge.size() == 1 ? "slice " : "slices ", SliceList(huge), huge.size() == 1 ? " has " : " have up to ",
+        largest / 1'000'000, " million multiply-adds, each a gate at least: compiling may take more memory "
+        "than there is. --minimize largest and --budget cut smaller slices; `dsperse compile "
+        "--skip-compile-over-size` leaves large ones unproven"));
+  }
+}
+
 void Warn(Prepared* prepared) {
   const Graph& graph = *prepared->graph;
   if (const size_t inputs = RequiredInputs(graph).size(); inputs > 1) {
     prepared->warnings.push_back(
         absl::StrCat("the model has ", inputs, " inputs; DSperse runs models of one input only"));
   }
-  if (const size_t outputs = graph.Outputs(graph.main()).size(); outputs > 1) {
-    prepared->warnings.push_back(
-        absl::StrCat("the model has ", outputs, " outputs; DSperse reports the first of the last slice only"));
+  // DSperse reports the first output of the last slice only.
+  const absl::Span<const ValueId> reported = prepared->plan.slices.back().outputs;
+  std::vector<std::string> unreported;
+  for (ValueId v : graph.Outputs(graph.main())) {
+    if (reported.empty() || v != reported[0]) unreported.push_back(absl::StrCat("'", graph.Name(v), "'"));
   }
-  // ResNet-50's first Conv at 224 has 118 million add gates: more than most machines compile.
-  constexpr uint64_t kHuge = 50'000'000;
-  for (size_t i = 0; i < prepared->plan.slices.size(); ++i) {
-    const Slice& slice = prepared->plan.slices[i];
-    if (slice.over_budget) {
-      prepared->warnings.push_back(absl::StrCat("slice ", i, " costs ", slice.price, " ",
-                                                prepared->plan.unit, ", over the budget: ",
-                                                slice.end - slice.begin == 1 ? "it is a single node" : "it was cut so"));
-    }
-    if (const uint64_t sum = MultiplyAdds(*prepared, slice); sum > kHuge && slice.provable) {
-      prepared->warnings.push_back(absl::StrCat("slice ", i, " has ", sum / 1'000'000,
-                                                " million multiply-adds, each at least one gate: its compilation may "
-                                                "take more memory than there is"));
-    }
+  if (!unreported.empty()) {
+    prepared->warnings.push_back(absl::StrCat("DSperse reports the first output of the last slice only, so not ",
+                                              absl::StrJoin(unreported, ", ")));
   }
+  uint64_t weight_bytes = 0;
+  for (ValueId v : graph.Initializers(graph.main())) {
+    if (const Tensor* tensor = graph.InitializerTensor(v)) weight_bytes += static_cast<uint64_t>(tensor->num_bytes());
+  }
+  if (weight_bytes > kMaxModelBytes) {
+    prepared->warnings.push_back(absl::StrCat("the weights take ", weight_bytes,
+                                              " bytes: such a model can be planned, but not written"));
+  }
+  WarnOfLargeSlices(prepared);
+}
+
+std::string AccountText(const Prepared& prepared, const Extractor& extractor) {
+  return SlicesJson(*prepared.graph, *prepared.facts, prepared.plan, prepared.plan_options, extractor)
+             .dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
+         "\n";
 }
 
 }  // namespace
@@ -147,6 +189,12 @@ absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options) {
   return out;
 }
 
+absl::StatusOr<std::string> SlicesAccount(const Prepared& prepared) {
+  DSPERSE_ASSIGN_OR_RETURN(const Extractor extractor,
+                           Extractor::Make(*prepared.graph, *prepared.facts, prepared.plan));
+  return AccountText(prepared, extractor);
+}
+
 absl::StatusOr<WrittenDirectory> WriteSlices(const Prepared& prepared, const std::string& path,
                                              const WriteOptions& options) {
   DSPERSE_ASSIGN_OR_RETURN(const Extractor extractor,
@@ -154,12 +202,12 @@ absl::StatusOr<WrittenDirectory> WriteSlices(const Prepared& prepared, const std
   const Metadata metadata =
       MakeMetadata(*prepared.graph, *prepared.facts, prepared.plan, extractor);
   WriteOptions with_account = options;
-  with_account.files.emplace_back(
-      "slices.json", SlicesJson(*prepared.graph, *prepared.facts, prepared.plan,
-                                prepared.plan_options, extractor)
-                             .dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
-                         "\n");
-  return WriteDirectory(extractor, prepared.plan, metadata, path, with_account);
+  std::string account = AccountText(prepared, extractor);
+  with_account.files.emplace_back("slices.json", account);
+  DSPERSE_ASSIGN_OR_RETURN(WrittenDirectory written, WriteDirectory(extractor, prepared.plan, metadata,
+                                                                    path, with_account));
+  written.account = std::move(account);
+  return written;
 }
 
 }  // namespace dsperse

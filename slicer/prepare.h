@@ -58,7 +58,11 @@ absl::string_view DefaultTarget(absl::string_view backend);
 // Unimplemented for shapes that stay unknown; and whatever folding finds wrong with the model.
 absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options = {});
 
-// Writes the slices directory (directory.h), with slices.json beside the metadata.
+// slices.json of what was prepared (slices_json.h), as WriteSlices writes it.
+absl::StatusOr<std::string> SlicesAccount(const Prepared& prepared);
+
+// Writes the slices directory (directory.h), with slices.json beside the metadata; its text is
+// WrittenDirectory::account.
 absl::StatusOr<WrittenDirectory> WriteSlices(const Prepared& prepared, const std::string& path,
                                              const WriteOptions& options = {});
 

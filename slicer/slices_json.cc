@@ -39,6 +39,7 @@ Json SlicesJson(const Graph& graph, Facts& facts, const Plan& plan, const PlanOp
   root["policy"] = std::string(PolicyName(options.policy));
   root["minimize"] = std::string(MinimizeName(options.minimize));
   root["target"] = options.target == nullptr ? "none" : std::string(options.target->name());
+  if (!options.circuit_ops.empty()) root["circuit_ops"] = options.circuit_ops;
   root["unit"] = plan.unit;
   root["max_bits"] = options.max_bits;
   root["max_nodes"] = options.max_nodes;

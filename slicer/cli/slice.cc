@@ -9,7 +9,7 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "fold/ir/model_file.h"
@@ -21,9 +21,10 @@
 #include "slicer/cli/json_file.h"
 #include "slicer/cli/lowering_flags.h"
 #include "slicer/cli/model_in_out.h"
+#include "slicer/cli/slice_drop_in.h"
+#include "slicer/cli/slice_text.h"
 #include "slicer/cli/text_table.h"
 #include "slicer/prepare.h"
-#include "slicer/slices_json.h"
 
 namespace dsperse {
 namespace {
@@ -40,6 +41,7 @@ struct SliceFlags {
   bool dry_run = false;
   bool json = false;
   LoweringFlags lowering;
+  DropInFlags drop_in;
   PrepareOptions prepare;
   WriteOptions write;
 };
@@ -59,50 +61,6 @@ absl::StatusOr<std::vector<std::string>> ReadCuts(const std::string& text) {
   return cuts;
 }
 
-std::string Operators(const nlohmann::ordered_json& slice) {
-  std::string out;
-  for (const auto& [op, count] : slice["operators"].items()) {
-    if (!out.empty()) out += ' ';
-    out += op;
-    if (count.get<int>() > 1) absl::StrAppend(&out, "×", count.get<int>());
-  }
-  constexpr size_t kWidth = 44;
-  if (out.size() > kWidth) out = out.substr(0, out.rfind(' ', kWidth)) + " …";
-  return out;
-}
-
-std::string Table(const nlohmann::ordered_json& account, CliContext& context) {
-  const uint64_t total = account["totals"]["price"].get<uint64_t>();
-  const std::string unit = account["unit"].get<std::string>();
-  TextTable table("rrlrrrrl");
-  table.Row({"slice", "nodes", "operators", unit, "share", "bits", "in → out", "provable"});
-  for (const auto& slice : account["slices"]) {
-    const uint64_t price = slice["price"].get<uint64_t>();
-    std::string verdict = "yes";
-    if (!slice["arithmetic"].get<bool>()) verdict = "only moves data";
-    if (slice.contains("reason")) verdict = absl::StrCat("no: ", slice["reason"].get<std::string>());
-    if (slice["over_budget"].get<bool>()) verdict += ", over the budget";
-    table.Row({absl::StrCat(slice["index"].get<int>()), absl::StrCat(slice["nodes"].size()),
-               Operators(slice),
-               absl::StrCat(slice["exact"].get<bool>() ? "" : "≈", WithCommas(static_cast<int64_t>(price))),
-               total == 0 ? "" : absl::StrFormat("%.1f %%", 100.0 * static_cast<double>(price) / static_cast<double>(total)),
-               absl::StrCat(slice["bits"].get<int>()),
-               absl::StrCat(WithCommas(slice["input_elements"].get<int64_t>()), " → ",
-                            WithCommas(slice["output_elements"].get<int64_t>())),
-               verdict});
-  }
-  const auto& totals = account["totals"];
-  return absl::StrCat(
-      table.ToString(), "\n",
-      context.Bold(absl::StrCat(totals["slices"].get<int>(), " slices, ",
-                                totals["exact"].get<bool>() ? "" : "≈ ",
-                                WithCommas(static_cast<int64_t>(total)), " ", unit, " in all, ",
-                                totals["provable_slices"].get<int>(), " of ",
-                                totals["arithmetic_slices"].get<int>(), " provable")),
-      " (policy ", account["policy"].get<std::string>(), ", ", account["order"].get<std::string>(),
-      " order; largest slice ", WithCommas(static_cast<int64_t>(totals["largest_price"].get<uint64_t>())), ")\n");
-}
-
 // Unimplemented, naming what is not proven and why.
 absl::Status RequireProvableSlices(const Prepared& prepared) {
   const Target* target = prepared.plan_options.target;
@@ -119,7 +77,12 @@ absl::Status RequireProvableSlices(const Prepared& prepared) {
   return absl::OkStatus();
 }
 
-absl::Status RunSlice(SliceFlags& flags, CliContext& context) {
+// Checks the flags and turns them into options.
+absl::Status Interpret(SliceFlags& flags, CliContext& context) {
+  PrepareOptions& options = flags.prepare;
+  DSPERSE_RETURN_IF_ERROR(
+      ApplyDropInFlags(flags.drop_in, context, &flags.model.path, &flags.output, &options));
+  if (flags.model.path.empty()) return UsageError("IN.onnx is missing (or --model-dir DIR)");
   if (flags.output.empty() && !flags.dry_run) {
     return UsageError("-o DIR is missing (or --dry-run, to see the plan only)");
   }
@@ -127,7 +90,6 @@ absl::Status RunSlice(SliceFlags& flags, CliContext& context) {
   if (!policy.ok()) return UsageError(policy.status().message());
   const absl::StatusOr<Minimize> minimize = ParseMinimize(flags.minimize);
   if (!minimize.ok()) return UsageError(minimize.status().message());
-  PrepareOptions& options = flags.prepare;
   options.plan.policy = *policy;
   options.plan.minimize = *minimize;
   options.plan.budget = flags.budget;
@@ -137,37 +99,57 @@ absl::Status RunSlice(SliceFlags& flags, CliContext& context) {
   options.fold_options.pass_options.exact = flags.lowering.exact;
   options.fold_options.input_ranges = flags.lowering.input_ranges;
   DSPERSE_ASSIGN_OR_RETURN(options.plan.cuts, ReadCuts(flags.cut));
-  if (*policy == Policy::kPoints && options.plan.cuts.empty()) {
-    return UsageError("--policy points needs --cut TENSOR,… or --cut @FILE");
+  if ((*policy == Policy::kPoints) != !options.plan.cuts.empty()) {
+    return UsageError("--policy points and --cut TENSOR,… (or @FILE) go together");
   }
   const absl::StatusOr<PassList> passes = ParsePassList(options.fold_options.passes);
   if (!passes.ok()) return UsageError(passes.status().message());
+  return absl::OkStatus();
+}
 
+absl::StatusOr<Prepared> LoadAndPrepare(const SliceFlags& flags, const PrepareOptions& options,
+                                        CliContext& context) {
   context.Progress("loading …");
   DSPERSE_ASSIGN_OR_RETURN(LoadedModel model, Load(flags.model, context));
   context.Progress("folding and planning …");
-  DSPERSE_ASSIGN_OR_RETURN(const Prepared prepared, Prepare(std::move(model.graph), options));
-  for (const std::string& notice : prepared.notices) context.Note(notice);
-  for (const std::string& warning : prepared.warnings) context.Warning(warning);
+  return Prepare(std::move(model.graph), options);
+}
 
+absl::Status Write(const SliceFlags& flags, CliContext& context, Prepared* prepared,
+                   WrittenDirectory* written) {
+  context.Progress("writing …");
+  absl::StatusOr<WrittenDirectory> result = WriteSlices(*prepared, flags.output, flags.write);
+  if (absl::IsOutOfRange(result.status())) {
+    // A fused weight that isn't finite: once more with an eye on the weights.
+    PrepareOptions options = flags.prepare;
+    options.fold_options.pass_options.check_weights = true;
+    DSPERSE_ASSIGN_OR_RETURN(*prepared, LoadAndPrepare(flags, options, context));
+    result = WriteSlices(*prepared, flags.output, flags.write);
+  }
+  if (!result.ok()) {
+    const bool input = absl::IsUnimplemented(result.status()) || absl::IsOutOfRange(result.status());
+    return input ? result.status() : OutputError(result.status());
+  }
+  *written = *std::move(result);
+  return absl::OkStatus();
+}
+
+absl::Status RunSlice(SliceFlags& flags, CliContext& context) {
+  DSPERSE_RETURN_IF_ERROR(Interpret(flags, context));
+  DSPERSE_ASSIGN_OR_RETURN(Prepared prepared, LoadAndPrepare(flags, flags.prepare, context));
   if (flags.lowering.require_provable) {
     DSPERSE_RETURN_IF_ERROR(RequireProvableSlices(prepared));
   }
-
-  std::optional<WrittenDirectory> written;
-  if (!flags.dry_run) {
-    context.Progress("writing …");
-    absl::StatusOr<WrittenDirectory> result = WriteSlices(prepared, flags.output, flags.write);
-    if (!result.ok()) {
-      return absl::IsUnimplemented(result.status()) ? result.status() : OutputError(result.status());
-    }
-    written = *std::move(result);
+  WrittenDirectory written;
+  if (flags.dry_run) {
+    DSPERSE_ASSIGN_OR_RETURN(written.account, SlicesAccount(prepared));
+  } else {
+    DSPERSE_RETURN_IF_ERROR(Write(flags, context, &prepared, &written));
   }
   context.Progress("");
-  DSPERSE_ASSIGN_OR_RETURN(const Extractor extractor,
-                           Extractor::Make(*prepared.graph, *prepared.facts, prepared.plan));
-  nlohmann::ordered_json account = SlicesJson(*prepared.graph, *prepared.facts, prepared.plan,
-                                              prepared.plan_options, extractor);
+  for (const std::string& notice : prepared.notices) context.Note(notice);
+  for (const std::string& warning : prepared.warnings) context.Warning(warning);
+  nlohmann::ordered_json account = nlohmann::ordered_json::parse(written.account);
   if (flags.json) {
     account["backend"] = prepared.backend;
     account["notices"] = prepared.notices;
@@ -175,35 +157,18 @@ absl::Status RunSlice(SliceFlags& flags, CliContext& context) {
     context.out() << ToText(account);
     return absl::OkStatus();
   }
-  context.out() << Table(account, context);
-  if (written) {
-    context.out() << absl::StrCat("written: ", flags.output, " (", written->files.size(), " files, ",
-                                  HumanBytes(written->bytes), ")\n");
-    if (!written->kept_circuits.empty()) {
-      context.Note(absl::StrCat(written->kept_circuits.size(), " compiled circuits were carried over"));
-    }
+  context.out() << BeforeSlicingText(prepared) << SlicesText(account, context);
+  if (flags.dry_run) return absl::OkStatus();
+  context.out() << absl::StrCat("written: ", flags.output, " (", written.files.size(), " files, ",
+                                HumanBytes(written.bytes), ")\n");
+  if (!written.kept_circuits.empty()) {
+    context.Note(absl::StrCat("carried over the compiled circuits of ",
+                              absl::StrJoin(written.kept_circuits, ", ")));
+  }
+  if (!written.lost.empty()) {
+    context.Note(absl::StrCat("--force gave up ", absl::StrJoin(written.lost, ", ")));
   }
   return absl::OkStatus();
-}
-
-// What `dsperse slice` takes, so that a script need not change.
-void AddDropInFlags(CLI::App& command, const std::shared_ptr<SliceFlags>& flags, CliContext& context) {
-  command.add_option_function<std::string>(
-      "--model-dir", [flags](const std::string& folder) {
-        flags->model.path = absl::StrCat(folder, "/model.onnx");
-        if (flags->output.empty()) flags->output = absl::StrCat(folder, "/slices");
-      }, "Folder that holds model.onnx (as for `dsperse slice`)")->type_name("DIR");
-  command.add_option("--output-dir", flags->output, "As -o")->type_name("DIR");
-  command.add_option_function<std::string>(
-      "--proof-system", [flags](const std::string& system) {
-        flags->prepare.backend = absl::StrCat("jstprove_", system);
-      }, "expander or remainder: the backend jstprove_<…>");
-  command.add_option_function<std::string>("--tile-size", [&context](const std::string&) {
-    context.Note("--tile-size is accepted and not used: slices are whole");
-  }, "Accepted: slices are whole");
-  command.add_option_function<std::string>("--log-level", [&context](const std::string&) {
-    context.Note("--log-level is accepted and not used");
-  }, "Accepted");
 }
 
 }  // namespace
@@ -228,16 +193,15 @@ void AddSliceCommand(CLI::App& app, CliContext& context) {
   command->add_option("--param", prepare.parameters, "KEY=VALUE of the backend; may be repeated");
   AddLoweringFlags(*command, "; by default the backend's own", flags->lowering);
   command->add_option("--passes", prepare.fold_options.passes, "As for `fold`")->type_name("LIST");
-  command->add_option("--input-shape", prepare.shapes.input_shapes, "[NAME=]1,3,224,224");
-  command->add_option("--dim", prepare.shapes.dims, "NAME=NUMBER of a named dimension");
+  AddInputShapeFlags(*command, prepare.shapes);
   command->add_flag("--no-fold", flags->no_fold, "Neither fold nor lower");
   command->add_flag("--no-lower", flags->no_lower, "Fold, but do not rewrite for the target");
   command->add_flag("--dry-run", flags->dry_run, "Show the plan, write nothing");
   command->add_flag("--lazy", flags->write.lazy, "Only metadata and model.onnx; DSperse makes the slices");
-  command->add_flag("--force", flags->write.force, "Give up compiled circuits of slices that change");
+  command->add_flag("--force", flags->write.force, "Give up what is lost when DIR is replaced: circuits of slices that change, other files");
   command->add_flag("--fsync", flags->write.fsync, "Return when the files would survive a power loss");
   command->add_flag("--json", flags->json, "Print slices.json instead of the table");
-  AddDropInFlags(*command, flags, context);
+  AddDropInFlags(*command, flags->drop_in);
   command->callback([flags, &context] {
     context.SetAction([flags, &context] { return RunSlice(*flags, context); });
   });

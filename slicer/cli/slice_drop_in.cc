@@ -1,0 +1,50 @@
+#include "slicer/cli/slice_drop_in.h"
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
+#include "slicer/cli/exit_code.h"
+
+namespace dsperse {
+
+void AddDropInFlags(CLI::App& command, DropInFlags& flags) {
+  constexpr char kGroup[] = "As for `dsperse slice`";
+  command.add_option("--model-dir", flags.model_dir, "Folder that holds model.onnx, in place of IN.onnx")
+      ->type_name("DIR")
+      ->group(kGroup);
+  command.add_option("--output-dir", flags.output_dir, "As -o; <model-dir>/slices unless given")
+      ->type_name("DIR")
+      ->group(kGroup);
+  command
+      .add_option("--proof-system", flags.proof_system, "expander or remainder: the backend jstprove_<it>")
+      ->check(CLI::IsMember({"expander", "remainder"}))
+      ->group(kGroup);
+  command
+      .add_option("--circuit-ops", flags.circuit_ops,
+                  "Conv,Gemm,…: nothing else is taken as provable (names of the lowered model)")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("OP,…")
+      ->group(kGroup);
+  command.add_option("--tile-size", flags.tile_size, "Accepted, not used: slices are whole")->group(kGroup);
+  command.add_option("--log-level", flags.log_level, "Accepted, not used")->group(kGroup);
+}
+
+absl::Status ApplyDropInFlags(const DropInFlags& flags, CliContext& context, std::string* model,
+                              std::string* output, PrepareOptions* options) {
+  if (!flags.model_dir.empty()) {
+    if (!model->empty()) return UsageError("both IN.onnx and --model-dir are given");
+    *model = absl::StrCat(flags.model_dir, "/model.onnx");
+  }
+  if (!flags.output_dir.empty()) {
+    if (!output->empty()) return UsageError("both -o and --output-dir are given");
+    *output = flags.output_dir;
+  }
+  if (output->empty() && !flags.model_dir.empty()) *output = absl::StrCat(flags.model_dir, "/slices");
+  if (!flags.proof_system.empty()) options->backend = absl::StrCat("jstprove_", flags.proof_system);
+  options->plan.circuit_ops = flags.circuit_ops;
+  if (!flags.tile_size.empty()) context.Note("--tile-size is not used: slices are whole");
+  if (!flags.log_level.empty()) context.Note("--log-level is not used: see --quiet");
+  return absl::OkStatus();
+}
+
+}  // namespace dsperse
