@@ -92,11 +92,13 @@ ValueId Rewriter::Wire(ValueId x, int64_t elements, const Tensor& constant, absl
   const std::string zero(static_cast<size_t>(BitWidth(constant.dtype()) / 8), '\0');
   const ValueId zeros = Constant(*Tensor::Uniform(constant.dtype(), {size, 1, 1, 1}, zero), name("zeros"));
   const ValueId bias = Constant(*constant.WithDims({size}), name("value"));
-  Attributes attributes = Pointwise(2);
-  for (auto& [key, value] : attributes) {
-    if (key == "strides") value = std::vector<int64_t>{1, elements};  // one position: the first element
-  }
-  const ValueId wire = Emit("Conv", {row, zeros, bias}, name("wire"), std::move(attributes));
+  const std::vector<int64_t> from = {0}, to = {1}, axis = {3};
+  const ValueId one =
+      opset() < 10
+          ? Emit("Slice", {row}, name("element"), {{"starts", from}, {"ends", to}, {"axes", axis}})
+          : Emit("Slice", {row, Ints(from, name("from")), Ints(to, name("to")), Ints(axis, name("axis"))},
+                 name("element"));
+  const ValueId wire = Emit("Conv", {one, zeros, bias}, name("wire"), Pointwise(2));
   if (constant.dims() == Dims{1, size, 1, 1}) return wire;
   return Emit("Reshape", {wire, Ints(constant.dims(), name("shape"))}, suffix);
 }

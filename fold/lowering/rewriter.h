@@ -42,7 +42,8 @@ class Rewriter {
 
   // `constant` as a result of computation, for provers that scale weights but no other constants: a 1×1
   // Conv of one element of `x` (which has `elements`, static) with weights of zero and the constant as bias.
-  // (No Slice and Gemm: DSperse counts a Slice of a slice's input wrongly and refuses the Reshape behind it.)
+  // (Not a Gemm: DSperse counts its result wrongly behind a Slice of a slice's input and refuses the Reshape.
+  // Not a stride instead of the Slice: it can't run that behind a Reshape.)
   // Opset ≥ 5; `x` of the constant's type.
   ValueId Wire(ValueId x, int64_t elements, const Tensor& constant, absl::string_view suffix);
   // Attributes of a 1×…×1 Conv over `axes` axes, written out.
