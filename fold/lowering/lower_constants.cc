@@ -13,17 +13,19 @@ namespace {
 
 constexpr int64_t kMost = 1 << 20;  // elements of a constant that is read
 
-// x's elements, where wires can be drawn from it; a reason where not.
-Matched<int64_t> SourceOf(const NodeView& node, ValueId x, Facts& facts) {
+// x's shape, where wires can be drawn from it; a reason where not.
+Matched<Dims> SourceOf(const NodeView& node, ValueId x, Facts& facts) {
   if (node.opset() < 7) {
-    return NoMatch<int64_t>(
+    return NoMatch<Dims>(
         absl::StrCat("operands broadcast from opset 7 on, the model has ", node.opset()));
   }
-  if (!IsFloat(facts.TypeOf(x))) return NoMatch<int64_t>("its element type is no float");
-  const std::optional<int64_t> count = facts.ShapeOf(x).NumElements();
-  if (!count) return NoMatch<int64_t>("the shape of its input is not known");
-  if (*count < 1) return NoMatch<int64_t>("its input has no element");
-  return Match(*count);
+  if (!IsFloat(facts.TypeOf(x))) return NoMatch<Dims>("its element type is no float");
+  const std::optional<Dims> dims = facts.StaticShape(x);
+  if (!dims) return NoMatch<Dims>("the shape of its input is not known");
+  if (std::find(dims->begin(), dims->end(), 0) != dims->end()) {
+    return NoMatch<Dims>("its input has no element");
+  }
+  return Match(*dims);
 }
 
 // The constant operand of a binary node and the other one.
@@ -50,8 +52,8 @@ absl::StatusOr<Matched<Rewrite>> MatchWire(const Graph& graph, const NodeView& n
   const Matched<Operands> operands = OperandsOf(graph, node);
   if (!operands) return NoMatch<Rewrite>(operands.why_not);
   const int data = operands->data;
-  const Matched<int64_t> count = SourceOf(node, node.input(data), facts);
-  if (!count) return NoMatch<Rewrite>(count.why_not);
+  const Matched<Dims> source_shape = SourceOf(node, node.input(data), facts);
+  if (!source_shape) return NoMatch<Rewrite>(source_shape.why_not);
   Tensor constant = operands->constant;
   // Beside an image, a constant per channel in the wire's own shape needs no Reshape.
   const Shape& shape = facts.ShapeOf(node.input(data));
@@ -60,9 +62,9 @@ absl::StatusOr<Matched<Rewrite>> MatchWire(const Graph& graph, const NodeView& n
     padded.insert(padded.end(), constant.dims().begin(), constant.dims().end());
     DSPERSE_ASSIGN_OR_RETURN(constant, constant.WithDims(padded));
   }
-  return dsperse::Match(Rewrite{"constant written as the bias of a Conv of zeros", [=, n = *count](Rewriter& r) {
+  return dsperse::Match(Rewrite{"constant written as the bias of a Conv of zeros", [=, shape_of_x = *source_shape](Rewriter& r) {
     const ValueId x = r.anchor().input(data);
-    const ValueId wire = r.Wire(x, n, constant, "constant");
+    const ValueId wire = r.Wire(x, shape_of_x, constant, "constant");
     std::vector<ValueId> inputs = {x, wire};
     if (data == 1) std::swap(inputs[0], inputs[1]);
     r.Replace(std::string(r.anchor().op_type()), std::move(inputs));
@@ -174,9 +176,9 @@ absl::StatusOr<Matched<Rewrite>> LowerFactor::Match(const Graph& graph, const No
   if (!operands) return NoMatch<Rewrite>(operands.why_not);
   const int data = operands->data;
   const ValueId x = node.input(data);
-  const Matched<int64_t> count = SourceOf(node, x, facts);
-  if (!count) return NoMatch<Rewrite>(count.why_not);
-  const std::optional<Dims> dims = facts.StaticShape(x);
+  const Matched<Dims> source_shape = SourceOf(node, x, facts);
+  if (!source_shape) return NoMatch<Rewrite>(source_shape.why_not);
+  const Dims* const dims = &*source_shape;
   const Tensor& constant = operands->constant;
   const DType type = constant.dtype();
   DSPERSE_ASSIGN_OR_RETURN(const std::vector<double> values, ToDoubles(constant));
@@ -201,11 +203,15 @@ absl::StatusOr<Matched<Rewrite>> LowerFactor::Match(const Graph& graph, const No
       }});
     }
     DSPERSE_ASSIGN_OR_RETURN(const Tensor weight, RoundTo(type, {1, 1, 1, 1}, {*factor}));
-    return dsperse::Match(Rewrite{"written as a Conv of one channel", [=, n = *count](Rewriter& r) {
+    // An image is not reshaped (Rewriter::Wire says why).
+    if (dims->size() == 4) return MatchWire(graph, node, facts);
+    const int64_t n = *facts.ShapeOf(x).NumElements();
+    const Dims shape = *dims;
+    return dsperse::Match(Rewrite{"written as a Conv of one channel", [=](Rewriter& r) {
       const ValueId row = r.Emit(
           "Reshape", {r.anchor().input(data), r.Ints({1, 1, 1, n}, "row_shape")}, "row");
       const ValueId scaled = r.Emit("Conv", {row, r.Constant(weight, "factor")}, "scaled", r.Pointwise(2));
-      r.Replace("Reshape", {scaled, r.Ints(*dims, "shape")});
+      r.Replace("Reshape", {scaled, r.Ints(shape, "shape")});
     }});
   }
   // One factor for each channel of an image or a sequence.
@@ -247,7 +253,6 @@ absl::StatusOr<Matched<Rewrite>> LowerJoin::Match(const Graph& graph, const Node
                                                   Facts& facts) const {
   std::vector<std::optional<Tensor>> parts;
   int source = -1;
-  int64_t elements = 0;
   for (int i = 0; i < node.num_inputs(); ++i) {
     parts.push_back(ConstantOf(graph, node.input(i)));
     if (!parts.back()) {
@@ -258,14 +263,13 @@ absl::StatusOr<Matched<Rewrite>> LowerJoin::Match(const Graph& graph, const Node
     }
   }
   if (source < 0) return NoMatch<Rewrite>("all its inputs are constant");
-  const Matched<int64_t> count = SourceOf(node, node.input(source), facts);
-  if (!count) return NoMatch<Rewrite>(count.why_not);
-  elements = *count;
-  return dsperse::Match(Rewrite{"constants written as biases of Convs of zeros", [=](Rewriter& r) {
+  const Matched<Dims> source_shape = SourceOf(node, node.input(source), facts);
+  if (!source_shape) return NoMatch<Rewrite>(source_shape.why_not);
+  return dsperse::Match(Rewrite{"constants written as biases of Convs of zeros", [=, shape = *source_shape](Rewriter& r) {
     std::vector<ValueId> inputs(r.anchor().inputs().begin(), r.anchor().inputs().end());
     const ValueId x = inputs[static_cast<size_t>(source)];
     for (size_t i = 0; i < parts.size(); ++i) {
-      if (parts[i]) inputs[i] = r.Wire(x, elements, *parts[i], absl::StrCat("constant_", i));
+      if (parts[i]) inputs[i] = r.Wire(x, shape, *parts[i], absl::StrCat("constant_", i));
     }
     r.Replace("Concat", std::move(inputs), {}, /*like_anchor=*/true);
   }});

@@ -9,7 +9,7 @@
 //                   Mul(x, 2^-j)→ Div(x, 2^j)                                         same
 //                   Mul(x, 1/n) → Div(x, n), n whole                                  re-rounded
 //                   Mul(x, c)   → Conv 1×1 of one channel on x as a row; an Add or Sub of one number
-//                                 behind it becomes the Conv's bias                   re-rounded
+//                                 behind it becomes the Conv's bias; x of rank 4: wire re-rounded
 //                   Mul(x, c), c per channel → depthwise 1×1 Conv                     same sum
 //                   Mul(x, c), else          → Mul(x, wire of c)                      same sum
 //   lower_offset    Add, Sub                 → the same with a wire of the constant   same sum

@@ -20,7 +20,7 @@ struct Chain {
   int mul_data = 0;
   int owner_data = 0;
   int owner_weight = 1;
-  int64_t elements = 0;  // of x
+  Dims shape;  // of x
   std::optional<Tensor> shift;  // t/k
   Tensor weight;                // W·k
 };
@@ -67,7 +67,7 @@ absl::StatusOr<Matched<Chain>> MatchChain(const Graph& graph, NodeId mul, PassCo
   if (!dims || dims->size() < 2) return NoMatch<Chain>("the shape of its input is not known");
   const std::optional<int64_t> elements = facts.ShapeOf(x).NumElements();
   if (!elements || *elements < 1) return NoMatch<Chain>();
-  chain.elements = *elements;
+  chain.shape = *dims;
   const Matched<LinearOwner> owner = MatchLinearOwner(graph, chain.owner, context);
   if (!owner || !owner->in.valid()) return NoMatch<Chain>(owner.why_not);
   if (graph.node(chain.owner).input(owner->data_input) != activated || owner->in.axis != 1) {
@@ -125,7 +125,7 @@ void Apply(Rewriter& r, const Chain& chain) {
   const ValueId x = g.node(mul).input(chain.mul_data);
   Rewriter before(g, activation);
   const ValueId shifted =
-      chain.shift ? before.Emit("Add", {x, before.Wire(x, chain.elements, *chain.shift, "shift")}, "shifted")
+      chain.shift ? before.Emit("Add", {x, before.Wire(x, chain.shape, *chain.shift, "shift")}, "shifted")
                   : x;
   g.SetInput(activation, 0, shifted);
   if (last != mul) g.RemoveNode(last);

@@ -85,19 +85,25 @@ void Rewriter::ReplaceByMean(ValueId x, DType type, const std::vector<int64_t>& 
   Replace("Div", {sum, Scalar(type, static_cast<double>(count), "count")});
 }
 
-ValueId Rewriter::Wire(ValueId x, int64_t elements, const Tensor& constant, absl::string_view suffix) {
+ValueId Rewriter::Wire(ValueId x, const Dims& shape, const Tensor& constant, absl::string_view suffix) {
   const auto name = [&](absl::string_view part) { return absl::StrCat(suffix, "_", part); };
   const int64_t size = constant.num_elements();
-  const ValueId row = Emit("Reshape", {x, Ints({1, 1, 1, elements}, name("row_shape"))}, name("row"));
+  std::vector<int64_t> from = {0}, to = {1}, axes = {3};
+  if (shape.size() == 4) {
+    from = {0, 0, 0, 0}, to = {1, 1, 1, 1}, axes = {0, 1, 2, 3};
+  } else {
+    int64_t elements = 1;
+    for (int64_t d : shape) elements *= d;
+    x = Emit("Reshape", {x, Ints({1, 1, 1, elements}, name("row_shape"))}, name("row"));
+  }
+  const ValueId one =
+      opset() < 10
+          ? Emit("Slice", {x}, name("element"), {{"starts", from}, {"ends", to}, {"axes", axes}})
+          : Emit("Slice", {x, Ints(from, name("from")), Ints(to, name("to")), Ints(axes, name("axes"))},
+                 name("element"));
   const std::string zero(static_cast<size_t>(BitWidth(constant.dtype()) / 8), '\0');
   const ValueId zeros = Constant(*Tensor::Uniform(constant.dtype(), {size, 1, 1, 1}, zero), name("zeros"));
   const ValueId bias = Constant(*constant.WithDims({size}), name("value"));
-  const std::vector<int64_t> from = {0}, to = {1}, axis = {3};
-  const ValueId one =
-      opset() < 10
-          ? Emit("Slice", {row}, name("element"), {{"starts", from}, {"ends", to}, {"axes", axis}})
-          : Emit("Slice", {row, Ints(from, name("from")), Ints(to, name("to")), Ints(axis, name("axis"))},
-                 name("element"));
   const ValueId wire = Emit("Conv", {one, zeros, bias}, name("wire"), Pointwise(2));
   if (constant.dims() == Dims{1, size, 1, 1}) return wire;
   return Emit("Reshape", {wire, Ints(constant.dims(), name("shape"))}, suffix);

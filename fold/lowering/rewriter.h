@@ -41,11 +41,11 @@ class Rewriter {
   ValueId Constant(Tensor tensor, absl::string_view suffix);
 
   // `constant` as a result of computation, for provers that scale weights but no other constants: a 1×1
-  // Conv of one element of `x` (which has `elements`, static) with weights of zero and the constant as bias.
-  // (Not a Gemm: DSperse counts its result wrongly behind a Slice of a slice's input and refuses the Reshape.
-  // Not a stride instead of the Slice: it can't run that behind a Reshape.)
-  // Opset ≥ 5; `x` of the constant's type.
-  ValueId Wire(ValueId x, int64_t elements, const Tensor& constant, absl::string_view suffix);
+  // Conv of one element of `x` (of the static `shape`) with weights of zero and the constant as bias.
+  // An image is not reshaped for that, nor is a constant of shape [1, m, 1, 1]: DSperse loses count of the
+  // elements behind Split and Concat, and refuses a Reshape there. (It also does behind a Slice and a Gemm,
+  // and can't run a Conv with a stride behind a Reshape.) Opset ≥ 5; `x` of the constant's type.
+  ValueId Wire(ValueId x, const Dims& shape, const Tensor& constant, absl::string_view suffix);
   // Attributes of a 1×…×1 Conv over `axes` axes, written out.
   static Attributes Pointwise(int axes);
 
