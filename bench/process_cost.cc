@@ -1,9 +1,11 @@
-// process_cost COMMAND [ARG…]: runs it and prints what it took, as one line of JSON on standard output:
+// process_cost COMMAND [ARG…]: runs it and prints what it took, as one line of JSON on standard
+// output:
 //   {"wall": s, "user": s, "system": s, "peak_rss": bytes, "status": code}
 //
-// A process of its own because a child's peak memory, as the system counts it, starts at that of the
-// process it was forked from: measured from a script interpreter, no child needs less than that.
-// Standard output of the command is discarded. Exit code: 0 if it could be run, whatever it returned; else 2.
+// A process of its own because a child's peak memory, as the system counts it, starts at that of
+// the process it was forked from: measured from a script interpreter, no child needs less than
+// that. Standard output of the command is discarded. Exit code: 0 if it could be run, whatever it
+// returned; else 2.
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/resource.h>
@@ -49,8 +51,8 @@ int main(int argc, char** argv) {
   if (wait4(child, &status, 0, &usage) != child) return 2;
   const double wall = Now() - begin;
   std::printf(
-      "{\"wall\": %.6f, \"user\": %.6f, \"system\": %.6f, \"peak_rss\": %lld, \"status\": %d}\n", wall,
-      Seconds(usage.ru_utime), Seconds(usage.ru_stime),
+      "{\"wall\": %.6f, \"user\": %.6f, \"system\": %.6f, \"peak_rss\": %lld, \"status\": %d}\n",
+      wall, Seconds(usage.ru_utime), Seconds(usage.ru_stime),
       static_cast<long long>(usage.ru_maxrss) * 1024,
       WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
   return 0;

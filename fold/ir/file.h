@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -37,7 +38,32 @@ class InputFile : public ByteSource {
   absl::string_view name() const override { return path_; }
   uint64_t size() const { return stamp_.size; }
 
+  // While one lives, small reads in ascending order are served from a buffer that is filled ahead: for who
+  // is about to read thousands of small payloads. What the file was is then checked at each filling.
+  class SmallReads {
+   public:
+    explicit SmallReads(std::shared_ptr<const InputFile> file);
+    ~SmallReads();
+    SmallReads(const SmallReads&) = delete;
+    SmallReads& operator=(const SmallReads&) = delete;
+
+   private:
+    const std::shared_ptr<const InputFile> file_;
+    bool owner_ = false;
+  };
+
+  // Copies bytes to the descriptor `out` of the file `out_name` within the system, or, where that can't be
+  // done, says so in `*supported` and copies nothing.
+  absl::Status CopyTo(uint64_t offset, uint64_t length, int out, absl::string_view out_name,
+                      bool* supported) const;
+
  private:
+  struct Window {
+    std::unique_ptr<char[]> bytes;
+    uint64_t begin = 0;  // of the bytes, in the file
+    size_t size = 0;
+    uint64_t next = 0;  // where the last read ended
+  };
   struct Stamp {
     uint64_t size = 0;
     uint64_t device = 0;
@@ -49,10 +75,14 @@ class InputFile : public ByteSource {
       : path_(std::move(path)), stamp_(stamp), fd_(fd) {}
   static absl::StatusOr<int> OpenStamped(const std::string& path, Stamp* stamp);
   absl::Status CheckUnchanged(int fd) const;
+  absl::Status ReadDirectly(uint64_t offset, absl::Span<char> out) const;
+  absl::Status ReadAhead(uint64_t offset, absl::Span<char> out) const;
 
   const std::string path_;
   const Stamp stamp_;
   const int fd_;  // −1: opened for each read
+  mutable std::mutex window_mutex_;
+  mutable std::unique_ptr<Window> window_;  // set: SmallReads
 };
 
 // Bytes in memory as a source.
@@ -75,6 +105,9 @@ class ByteSink {
   virtual absl::Status Append(absl::string_view bytes) = 0;
   // Appends the canonical form of `tensor` (any but strings).
   virtual absl::Status AppendTensor(const Tensor& tensor) = 0;
+  // Appends `length` bytes of `source`, as they are.
+  virtual absl::Status AppendSpan(const std::shared_ptr<const ByteSource>& source, uint64_t offset,
+                                  uint64_t length);
 };
 
 // Into a string.
@@ -103,6 +136,8 @@ class OutputFile : public ByteSink {
 
   absl::Status Append(absl::string_view bytes) override;
   absl::Status AppendTensor(const Tensor& tensor) override;
+  absl::Status AppendSpan(const std::shared_ptr<const ByteSource>& source, uint64_t offset,
+                          uint64_t length) override;
 
   // Flushes and closes. With `fsync`, the bytes are on the disk when it returns.
   absl::Status Finish(bool fsync);
@@ -114,11 +149,26 @@ class OutputFile : public ByteSink {
 
  private:
   struct Temporary;
+  class Writer;
   struct Free {
     void operator()(char* p) const;
   };
-  OutputFile() = default;
+  using Buffer = std::unique_ptr<char, Free>;
+  // A step on the way to the disk: the first `size` bytes of a buffer, or a span of another file.
+  struct Job {
+    Buffer buffer;
+    size_t size = 0;
+    std::shared_ptr<const InputFile> source;
+    uint64_t offset = 0;
+    uint64_t length = 0;
+  };
+  OutputFile();
+  static Buffer NewBuffer();
   absl::Status OpenTemporary(uint64_t size);
+  // Passes the full buffer on; what lies in its slack begins the next one.
+  absl::Status PassOn();
+  absl::Status Submit(Job job);
+  absl::Status Do(const Job& job);
   absl::Status Write(const char* data, size_t size);
 
   std::string path_;                // as given, for messages
@@ -128,7 +178,8 @@ class OutputFile : public ByteSink {
   uint64_t reserved_ = 0;
   uint64_t written_ = 0;  // handed to the system
   size_t used_ = 0;       // waiting in the buffer
-  std::unique_ptr<char, Free> buffer_;
+  Buffer buffer_;
+  std::unique_ptr<Writer> writer_;  // null: the caller's thread writes
 };
 
 // The folder part of `path`: "." for a bare name.

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <utility>
+#include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
 #include "fold/ir/wire.h"
@@ -53,10 +56,23 @@ void AppendEntry(absl::string_view key, absl::string_view value, std::string* ou
   out->append(entry);
 }
 
-Tensor TensorOf(const Payload& payload) {
-  if (payload.tensor != nullptr) return *payload.tensor;
-  return *Tensor::FromSpan(DType::kUint8, {static_cast<int64_t>(payload.length)}, payload.source,
-                           payload.offset);
+absl::Status Append(const Payload& payload, ByteSink* sink) {
+  if (payload.tensor != nullptr) return sink->AppendTensor(*payload.tensor);
+  return sink->AppendSpan(payload.source, payload.offset, payload.length);
+}
+
+// Every file that the payloads lie in.
+std::vector<std::unique_ptr<InputFile::SmallReads>> ReadAhead(const PayloadTable& payloads) {
+  std::vector<std::unique_ptr<InputFile::SmallReads>> guards;
+  absl::flat_hash_set<const ByteSource*> seen;
+  for (int64_t i = 0; i < payloads.size(); ++i) {
+    const std::shared_ptr<const ByteSource>& source = payloads.at(i).source;
+    if (source == nullptr || !seen.insert(source.get()).second) continue;
+    if (auto file = std::dynamic_pointer_cast<const InputFile>(source)) {
+      guards.push_back(std::make_unique<InputFile::SmallReads>(std::move(file)));
+    }
+  }
+  return guards;
 }
 
 }  // namespace
@@ -245,13 +261,12 @@ absl::StatusOr<FileLayout> FileLayout::External(absl::string_view skeleton,
 }
 
 absl::Status FileLayout::WriteModel(ByteSink* sink) const {
+  const auto small_reads = ReadAhead(*payloads_);
   size_t position = 0;
   for (const Splice& splice : splices_) {
     DSPERSE_RETURN_IF_ERROR(sink->Append(skeleton_.substr(position, splice.from - position)));
     DSPERSE_RETURN_IF_ERROR(sink->Append(splice.bytes));
-    if (splice.payload >= 0) {
-      DSPERSE_RETURN_IF_ERROR(sink->AppendTensor(TensorOf(payloads_->at(splice.payload))));
-    }
+    if (splice.payload >= 0) DSPERSE_RETURN_IF_ERROR(Append(payloads_->at(splice.payload), sink));
     position = splice.to;
   }
   return sink->Append(skeleton_.substr(position));
@@ -259,12 +274,13 @@ absl::Status FileLayout::WriteModel(ByteSink* sink) const {
 
 absl::Status FileLayout::WriteData(ByteSink* sink) const {
   static constexpr char kZeros[kAlignment] = {};
+  const auto small_reads = ReadAhead(*payloads_);
   uint64_t position = 0;
   for (const int64_t i : data_payloads_) {
     const uint64_t begin = Aligned(position);
     DSPERSE_RETURN_IF_ERROR(
         sink->Append(absl::string_view(kZeros, static_cast<size_t>(begin - position))));
-    DSPERSE_RETURN_IF_ERROR(sink->AppendTensor(TensorOf(payloads_->at(i))));
+    DSPERSE_RETURN_IF_ERROR(Append(payloads_->at(i), sink));
     position = begin + payloads_->at(i).length;
   }
   return absl::OkStatus();
