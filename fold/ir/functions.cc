@@ -183,12 +183,15 @@ class Inliner {
         const int callee = body.calls[step.next_call++].callee;
         State& state = states[static_cast<size_t>(callee)];
         if (state == kOpen) {
+          constexpr std::ptrdiff_t kMostShown = 8;
           std::string circle;
-          for (auto it = std::find_if(path.begin(), path.end(),
-                                      [&](const Step& s) { return s.body == callee; });
-               it != path.end(); ++it) {
+          auto it = std::find_if(path.begin(), path.end(),
+                                 [&](const Step& s) { return s.body == callee; });
+          const std::ptrdiff_t length = path.end() - it;
+          for (std::ptrdiff_t i = 0; i < std::min(length, kMostShown); ++i, ++it) {
             absl::StrAppend(&circle, bodies_[static_cast<size_t>(it->body)].id, " -> ");
           }
+          if (length > kMostShown) absl::StrAppend(&circle, "… (", length, " functions) -> ");
           const std::string& id = bodies_[static_cast<size_t>(callee)].id;
           return Invalid(absl::StrCat("function '", id, "' calls itself: ", circle, id));
         }

@@ -13,9 +13,9 @@ namespace dsperse {
 // ---- header and blocks ----
 
 Graph::Graph() : rep_(std::make_unique<Rep>()) {
-  rep_->model = std::make_unique<onnx::ModelProto>();
+  rep_->model = rep_->NewMessage<onnx::ModelProto>();
   rep_->payloads = std::make_shared<PayloadTable>();
-  rep_->NewBlock(rep_->model->mutable_graph(), BlockId{}, NodeId{});
+  rep_->NewBlock(rep_->NewMessage<onnx::GraphProto>(), BlockId{}, NodeId{});
 }
 Graph::Graph(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}
 Graph::Graph(Graph&&) noexcept = default;
@@ -24,8 +24,8 @@ Graph::~Graph() = default;
 
 absl::StatusOr<Graph> Graph::Clone() const {
   auto payloads = std::make_shared<PayloadTable>();
-  DSPERSE_ASSIGN_OR_RETURN(std::unique_ptr<onnx::ModelProto> model, Export(payloads.get()));
-  DSPERSE_ASSIGN_OR_RETURN(Graph copy, Import(std::move(model), payloads, rep_->file_name));
+  DSPERSE_ASSIGN_OR_RETURN(std::string bytes, ExportBytes(payloads.get()));
+  DSPERSE_ASSIGN_OR_RETURN(Graph copy, ImportBytes(std::move(bytes), payloads, rep_->file_name));
   copy.rep_->frozen = rep_->frozen;
   return copy;
 }
@@ -57,7 +57,10 @@ bool Graph::IsInside(BlockId inner, BlockId outer) const {
   while (inner.valid() && inner != outer) inner = rep_->at(inner).parent;
   return inner.valid();
 }
-absl::Span<const ValueId> Graph::Inputs(BlockId block) const { return rep_->at(block).inputs; }
+absl::Span<const ValueId> Graph::Inputs(BlockId block) const {
+  rep_->DropDeadInputs(block);
+  return rep_->at(block).inputs;
+}
 absl::Span<const ValueId> Graph::Outputs(BlockId block) const { return rep_->at(block).outputs; }
 
 std::vector<ValueId> Graph::Initializers(BlockId block) const {
@@ -129,26 +132,9 @@ bool Graph::IsInput(ValueId id) const { return rep_->at(id).input; }
 bool Graph::IsInitializer(ValueId id) const { return rep_->at(id).initializer; }
 absl::Span<const Use> Graph::Uses(ValueId id) const { return rep_->at(id).uses; }
 
-bool Graph::IsBlockOutput(ValueId id) const {
-  for (const Use& use : Uses(id)) {
-    if (use.is_block_output()) return true;
-  }
-  return false;
-}
-
-bool Graph::IsGraphOutput(ValueId id) const {
-  for (const Use& use : Uses(id)) {
-    if (use.is_block_output() && use.block == main()) return true;
-  }
-  return false;
-}
-
-bool Graph::IsCaptured(ValueId id) const {
-  for (const Use& use : Uses(id)) {
-    if (use.block != rep_->at(id).block) return true;
-  }
-  return false;
-}
+bool Graph::IsBlockOutput(ValueId id) const { return rep_->at(id).output_uses > 0; }
+bool Graph::IsGraphOutput(ValueId id) const { return rep_->at(id).main_outputs > 0; }
+bool Graph::IsCaptured(ValueId id) const { return rep_->at(id).captured_uses > 0; }
 
 bool Graph::IsOverridable(ValueId id) const {
   const ValueRep& v = rep_->at(id);

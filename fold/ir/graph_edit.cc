@@ -14,6 +14,7 @@ namespace dsperse {
 std::vector<std::string> Graph::FreezeInputs() {
   std::vector<std::string> frozen;
   if (ir_version() < 4) return frozen;  // constants already, and the file must list them
+  rep_->DropDeadInputs(main());
   BlockRep& main_block = rep_->blocks[0];
   size_t kept = 0;
   for (size_t i = 0; i < main_block.inputs.size(); ++i) {
@@ -34,6 +35,7 @@ std::vector<std::string> Graph::FreezeInputs() {
 }
 
 absl::Status Graph::SetInputShape(ValueId input, const Shape& shape) {
+  rep_->DropDeadInputs(main());
   BlockRep& main_block = rep_->blocks[0];
   for (size_t i = 0; i < main_block.inputs.size(); ++i) {
     if (main_block.inputs[i] != input) continue;
@@ -68,7 +70,7 @@ namespace {
 
 void FillProto(Graph::Rep& rep, NewNode& spec, onnx::NodeProto* proto) {
   if (spec.like.valid()) {
-    const onnx::NodeProto& model = *rep.at(spec.like).proto;
+    const onnx::NodeProto& model = rep.Proto(spec.like);
     for (const onnx::AttributeProto& a : model.attribute()) {
       if (!a.has_g()) *proto->add_attribute() = a;
     }
@@ -92,9 +94,9 @@ void FillProto(Graph::Rep& rep, NewNode& spec, onnx::NodeProto* proto) {
 
 NodeId Graph::AddNode(NewNode spec, NodeId before) {
   const BlockId block = rep_->at(before).block;
-  onnx::NodeProto* proto = &rep_->made_nodes.emplace_back();
-  FillProto(*rep_, spec, proto);
-  const NodeId id = rep_->NewNode(proto, block, before);
+  onnx::NodeProto proto;
+  FillProto(*rep_, spec, &proto);
+  const NodeId id = rep_->NewNode(spec.op_type, spec.domain, block, before);
   for (ValueId v : spec.inputs) SetInput(id, node(id).num_inputs(), v);
   int index = 0;
   for (ValueId v : spec.outputs) rep_->SetOutputAt(id, index++, v);
@@ -103,8 +105,9 @@ NodeId Graph::AddNode(NewNode spec, NodeId before) {
   }
   if (spec.name.empty() && node(id).output().valid()) spec.name = std::string(Name(node(id).output()));
   const std::string name = rep_->FreshName(spec.name);
-  rep_->Intern(name);
-  proto->set_name(name);
+  rep_->at(id).name = rep_->Intern(name).first;
+  proto.set_name(name);
+  rep_->Store(id, proto);
   rep_->at(id).stale = true;
   if (node(id).Is("Constant")) (void)rep_->DecodeConstant(id, name);
   return id;
@@ -112,8 +115,7 @@ NodeId Graph::AddNode(NewNode spec, NodeId before) {
 
 NodeId Graph::AddNodeAtEnd(NewNode spec, BlockId block) {
   // Linked before a node that is then moved: a list end has no anchor of its own.
-  onnx::NodeProto* proto = &rep_->made_nodes.emplace_back();
-  const NodeId anchor = rep_->NewNode(proto, block, NodeId{});
+  const NodeId anchor = rep_->NewNode("", "", block, NodeId{});
   const NodeId id = AddNode(std::move(spec), anchor);
   rep_->Unlink(anchor);
   rep_->at(anchor).live = false;
@@ -144,22 +146,24 @@ void Graph::TrimInputs(NodeId id) {
 }
 
 void Graph::SetAttribute(NodeId id, absl::string_view name, AttributeValue value) {
-  onnx::NodeProto* proto = rep_->at(id).proto;
+  onnx::NodeProto proto = rep_->Proto(id);
   onnx::AttributeProto* attribute = nullptr;
-  for (onnx::AttributeProto& a : *proto->mutable_attribute()) {
+  for (onnx::AttributeProto& a : *proto.mutable_attribute()) {
     if (absl::string_view(a.name()) == name) attribute = &a;
   }
-  if (attribute == nullptr) attribute = proto->add_attribute();
+  if (attribute == nullptr) attribute = proto.add_attribute();
   attribute->set_name(std::string(name));
   StoreAttribute(std::move(value), rep_->payloads.get(), attribute);
+  rep_->Store(id, proto);
   if (node(id).Is("Constant")) (void)rep_->DecodeConstant(id, name);
 }
 
 void Graph::RemoveAttribute(NodeId id, absl::string_view name) {
-  onnx::NodeProto* proto = rep_->at(id).proto;
-  for (int i = 0; i < proto->attribute_size(); ++i) {
-    if (absl::string_view(proto->attribute(i).name()) != name) continue;
-    proto->mutable_attribute()->DeleteSubrange(i, 1);
+  onnx::NodeProto proto = rep_->Proto(id);
+  for (int i = 0; i < proto.attribute_size(); ++i) {
+    if (absl::string_view(proto.attribute(i).name()) != name) continue;
+    proto.mutable_attribute()->DeleteSubrange(i, 1);
+    rep_->Store(id, proto);
     for (auto& [body, attribute] : rep_->at(id).bodies) {
       if (attribute > i) --attribute;
     }
@@ -240,13 +244,7 @@ void Graph::RemoveInitializer(ValueId id) {
   rep_->Kill(id);
   v.tensor.reset();
   if (!v.input) return;
-  BlockRep& b = rep_->at(v.block);
-  for (size_t i = 0; i < b.inputs.size(); ++i) {
-    if (b.inputs[i] != id) continue;
-    b.inputs.erase(b.inputs.begin() + static_cast<std::ptrdiff_t>(i));
-    b.input_infos.erase(b.input_infos.begin() + static_cast<std::ptrdiff_t>(i));
-    return;
-  }
+  rep_->at(v.block).dead_inputs = true;  // many go at once: the list is put right when it is asked for
 }
 
 void Graph::InlineBody(BlockId body, NodeId before) {
@@ -255,6 +253,7 @@ void Graph::InlineBody(BlockId body, NodeId before) {
   auto adopt = [&](ValueId v) {
     ValueRep& value = rep_->at(v);
     value.block = target;
+    rep_->RecountUses(v);
     // A sibling body, or one below the target, may have a value of the same name.
     if (rep_->names.find(value.name)->second.count > 1) {
       rep_->Rename(v, rep_->FreshName(value.name));
@@ -278,9 +277,12 @@ void Graph::InlineBody(BlockId body, NodeId before) {
     rep_->Link(n, target, before);
     NodeRep& rep = rep_->at(n);
     for (size_t i = 0; i < rep.inputs.size(); ++i) {
-      if (rep.inputs[i].valid()) {
-        rep_->at(rep.inputs[i]).uses[static_cast<size_t>(rep.slots[i])].block = target;
-      }
+      if (!rep.inputs[i].valid()) continue;
+      ValueRep& read = rep_->at(rep.inputs[i]);
+      Use& use = read.uses[static_cast<size_t>(rep.slots[i])];
+      rep_->CountUse(read, use, -1);
+      use.block = target;
+      rep_->CountUse(read, use, 1);
     }
     for (ValueId v : rep.outputs) {
       if (v.valid()) adopt(v);

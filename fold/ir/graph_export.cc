@@ -1,13 +1,15 @@
 // Graph → wire format of onnx::ModelProto.
 //
-// Written field by field, in canonical order, from the protos of nodes and tensors: no copy of the
-// model is made. Payloads stay tokens; the saver (model_file.cc) puts them in place.
+// Written field by field, in canonical order. Nodes and tensors that nothing has changed are the
+// bytes they were read from. Payloads stay tokens; the saver (model_file.cc) puts them in place.
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "fold/ir/graph.h"
 #include "fold/ir/graph_rep.h"
+#include "fold/ir/node_wire.h"
 #include "fold/ir/status_macros.h"
 #include "fold/ir/wire.h"
 
@@ -19,6 +21,11 @@ constexpr uint64_t kLongest = uint64_t{1} << 34;  // as long a varint as any len
 void AppendHeader(int field, size_t length, std::string* out) {
   AppendVarint(MakeTag(static_cast<uint32_t>(field), kBytes), out);
   AppendVarint(length, out);
+}
+
+void AppendBytes(int field, absl::string_view bytes, std::string* out) {
+  AppendHeader(field, bytes.size(), out);
+  out->append(bytes.data(), bytes.size());
 }
 
 absl::Status AppendMessage(int field, const google::protobuf::MessageLite& message,
@@ -41,8 +48,7 @@ class Exporter {
       DSPERSE_RETURN_IF_ERROR(Node(n, out));
     }
     if (block.proto->has_name()) {
-      AppendHeader(onnx::GraphProto::kNameFieldNumber, block.proto->name().size(), out);
-      out->append(block.proto->name());
+      AppendBytes(onnx::GraphProto::kNameFieldNumber, block.proto->name(), out);
     }
     for (ValueId v : graph_.Initializers(id)) {
       if (rep_.at(v).sparse_proto == nullptr) DSPERSE_RETURN_IF_ERROR(Initializer(v, out));
@@ -52,32 +58,80 @@ class Exporter {
 
  private:
   absl::Status Node(NodeId n, std::string* out) {
-    rep_.RefreshNames(n);
     const NodeRep& node = rep_.at(n);
-    if (node.bodies.empty()) return AppendMessage(onnx::GraphProto::kNodeFieldNumber, *node.proto, out);
-    onnx::NodeProto copy;
-    copy.CopyFrom(*node.proto);
-    for (const auto& [body, attribute] : node.bodies) {
-      std::string bytes;
-      DSPERSE_RETURN_IF_ERROR(Block(body, &bytes));
-      if (!copy.mutable_attribute(attribute)->mutable_g()->ParseFromString(bytes)) {
-        return absl::InternalError(absl::StrCat(rep_.Where(n), ": its body can't be read back"));
-      }
+    if (!node.stale && node.bodies.empty()) {
+      AppendBytes(onnx::GraphProto::kNodeFieldNumber, node.wire, out);
+      return absl::OkStatus();
     }
-    return AppendMessage(onnx::GraphProto::kNodeFieldNumber, copy, out);
+    std::string bytes;
+    if (node.stale) {
+      for (ValueId v : node.inputs) AppendBytes(kNodeInput, NameOf(v), &bytes);
+      for (ValueId v : node.outputs) AppendBytes(kNodeOutput, NameOf(v), &bytes);
+    }
+    WireReader reader(node.wire);
+    WireField field;
+    int groups = 0;
+    int attribute = 0;
+    while (reader.Next(&field)) {
+      if (field.type == kGroupStart) ++groups;
+      if (field.type == kGroupEnd) --groups;
+      if (groups == 0 && field.type == kBytes) {
+        if (node.stale && (field.number == kNodeInput || field.number == kNodeOutput)) continue;
+        if (field.number == kNodeAttribute) {
+          const int index = attribute++;
+          const auto body = std::find_if(node.bodies.begin(), node.bodies.end(),
+                                         [&](const auto& b) { return b.second == index; });
+          if (body != node.bodies.end()) {
+            DSPERSE_RETURN_IF_ERROR(
+                BodyAttribute(node.wire.substr(field.body, static_cast<size_t>(field.value)),
+                              body->first, &bytes));
+            continue;
+          }
+        }
+      }
+      bytes.append(node.wire.data() + field.begin, field.end - field.begin);
+    }
+    AppendBytes(onnx::GraphProto::kNodeFieldNumber, bytes, out);
+    return absl::OkStatus();
+  }
+
+  // The attribute with its body as it is now.
+  absl::Status BodyAttribute(absl::string_view attribute, BlockId body, std::string* out) {
+    std::string bytes;
+    FieldReader reader(attribute);
+    WireField field;
+    while (reader.Next(&field)) {
+      if (field.number != kAttributeBody || field.type != kBytes) {
+        bytes.append(attribute.data() + field.begin, field.end - field.begin);
+        continue;
+      }
+      std::string graph;
+      DSPERSE_RETURN_IF_ERROR(Block(body, &graph));
+      AppendBytes(kAttributeBody, graph, &bytes);
+    }
+    AppendBytes(kNodeAttribute, bytes, out);
+    return absl::OkStatus();
+  }
+
+  absl::string_view NameOf(ValueId v) const {
+    return v.valid() ? rep_.at(v).name : absl::string_view();
   }
 
   absl::Status Initializer(ValueId v, std::string* out) {
     const ValueRep& value = rep_.at(v);
-    if (value.tensor_proto != nullptr && absl::string_view(value.tensor_proto->name()) == value.name) {
-      return AppendMessage(onnx::GraphProto::kInitializerFieldNumber, *value.tensor_proto, out);
+    if (!value.tensor_wire.empty() && !value.renamed) {
+      AppendBytes(onnx::GraphProto::kInitializerFieldNumber, value.tensor_wire, out);
+      return absl::OkStatus();
     }
     onnx::TensorProto proto;
-    if (value.tensor_proto != nullptr) proto = *value.tensor_proto;
-    proto.set_name(std::string(value.name));
-    if (value.tensor_proto == nullptr) {
+    if (!value.tensor_wire.empty()) {
+      // Can't fail: it was read before.
+      (void)proto.ParsePartialFromArray(value.tensor_wire.data(),
+                                        static_cast<int>(value.tensor_wire.size()));
+    } else {
       DSPERSE_RETURN_IF_ERROR(TensorToProto(*value.tensor, inline_limit_, payloads_, &proto));
     }
+    proto.set_name(std::string(value.name));
     return AppendMessage(onnx::GraphProto::kInitializerFieldNumber, proto, out);
   }
 
@@ -86,18 +140,20 @@ class Exporter {
   void ListNewInitializers(BlockId id, onnx::GraphProto* rest) const {
     for (ValueId v : graph_.Initializers(id)) {
       const ValueRep& value = rep_.at(v);
-      if (value.input || value.tensor == nullptr || value.tensor_proto != nullptr) continue;
+      if (value.input || value.tensor == nullptr || !value.tensor_wire.empty()) continue;
       onnx::ValueInfoProto& info = *rest->add_input();
       info.set_name(std::string(value.name));
       onnx::TypeProto::Tensor& type = *info.mutable_type()->mutable_tensor_type();
       type.set_elem_type(static_cast<int32_t>(value.tensor->dtype()));
       type.mutable_shape();  // a scalar has a shape, too
-      for (const int64_t dim : value.tensor->dims()) type.mutable_shape()->add_dim()->set_dim_value(dim);
+      for (const int64_t dim : value.tensor->dims())
+        type.mutable_shape()->add_dim()->set_dim_value(dim);
     }
   }
 
   // All fields after the initializers.
   absl::Status Rest(BlockId id, std::string* out) {
+    rep_.DropDeadInputs(id);
     const BlockRep& block = rep_.at(id);
     onnx::GraphProto rest;
     if (block.proto->has_doc_string()) rest.set_doc_string(block.proto->doc_string());
@@ -113,7 +169,8 @@ class Exporter {
     for (const auto& [value, info] : block.infos) {
       if (value.valid() && !rep_.at(value).live) continue;
       *rest.add_value_info() = *info;
-      if (value.valid()) rest.mutable_value_info()->rbegin()->set_name(std::string(rep_.at(value).name));
+      if (value.valid())
+        rest.mutable_value_info()->rbegin()->set_name(std::string(rep_.at(value).name));
     }
     for (const BlockRep::Annotation& annotation : block.annotations) {
       bool alive = true;
@@ -121,13 +178,15 @@ class Exporter {
       if (alive) *rest.add_quantization_annotation() = *annotation.proto;
     }
     for (ValueId v : graph_.Initializers(id)) {
-      if (rep_.at(v).sparse_proto != nullptr) *rest.add_sparse_initializer() = *rep_.at(v).sparse_proto;
+      if (rep_.at(v).sparse_proto != nullptr)
+        *rest.add_sparse_initializer() = *rep_.at(v).sparse_proto;
     }
     *rest.mutable_metadata_props() = block.proto->metadata_props();
     rest.GetReflection()->MutableUnknownFields(&rest)->MergeFrom(
         block.proto->GetReflection()->GetUnknownFields(*block.proto));
     if (!rest.AppendPartialToString(out)) {
-      return absl::ResourceExhaustedError("the graph's declarations exceed protobuf's limit of 2 GiB");
+      return absl::ResourceExhaustedError(
+          "the graph's declarations exceed protobuf's limit of 2 GiB");
     }
     return absl::OkStatus();
   }
@@ -160,7 +219,8 @@ absl::StatusOr<std::string> Graph::ExportBytes(PayloadTable* payloads, int64_t i
 
   std::string out;
   before.AppendPartialToString(&out);
-  // The length of the graph is known behind it: the bytes move up then, rather than being held twice.
+  // The length of the graph is known behind it: the bytes move up then, rather than being held
+  // twice.
   AppendHeader(onnx::ModelProto::kGraphFieldNumber, kLongest, &out);
   const size_t begin = out.size();
   DSPERSE_RETURN_IF_ERROR(Exporter(*this, *rep_, payloads, inline_limit).Block(main(), &out));

@@ -33,7 +33,10 @@ absl::Status Broken(absl::string_view what) {
 
 absl::StatusOr<bool> Graph::SortBlock(BlockId block) {
   const std::vector<NodeId> nodes = Nodes(block);
-  std::vector<int32_t> position(rep_->nodes.size(), -1);
+  // Kept between calls: to clear it for each body would take the square of their number. Places of other
+  // blocks' nodes hold anything.
+  std::vector<int32_t>& position = rep_->positions;
+  position.resize(rep_->nodes.size(), -1);
   for (size_t i = 0; i < nodes.size(); ++i) {
     position[static_cast<size_t>(nodes[i].index)] = static_cast<int32_t>(i);
   }
@@ -204,6 +207,16 @@ absl::Status Graph::Verify() const {
     }
   }
   for (const ValueRep& value : rep.values) {
+    int32_t outputs = 0, main_outputs = 0, captured = 0;
+    for (const Use& use : value.uses) {
+      outputs += use.is_block_output();
+      main_outputs += use.is_block_output() && use.block == main();
+      captured += use.block != value.block;
+    }
+    if (outputs != value.output_uses || main_outputs != value.main_outputs ||
+        captured != value.captured_uses) {
+      return Broken(absl::StrCat("the uses of '", value.name, "' are counted wrongly"));
+    }
     if (value.live) uses -= static_cast<int64_t>(value.uses.size());
     if (!value.live && !value.uses.empty()) {
       return Broken(absl::StrCat("the dead value '", value.name, "' has uses"));

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "fold/ir/graph.h"
+#include "fold/ir/node_wire.h"
 #include "fold/ir/status_macros.h"
 
 namespace dsperse {
@@ -26,9 +27,25 @@ absl::string_view StringPool::Add(absl::string_view s) {
   return absl::string_view(block).substr(start);
 }
 
-std::pair<const absl::string_view, NameEntry>& Graph::Rep::Intern(absl::string_view name) {
+absl::string_view PayloadPool::Add(absl::string_view bytes, std::shared_ptr<const void>* owner) {
+  constexpr size_t kBlock = 1 << 16;
+  constexpr size_t kAlignment = 16;
+  if (block_ == nullptr || kBlock - used_ < bytes.size()) {
+    block_ = std::shared_ptr<char>(new char[std::max(kBlock, bytes.size())],
+                                   std::default_delete<char[]>());
+    used_ = 0;
+  }
+  char* const place = block_.get() + used_;
+  std::copy(bytes.begin(), bytes.end(), place);
+  used_ = std::min(kBlock, used_ + (bytes.size() + kAlignment - 1) / kAlignment * kAlignment);
+  *owner = block_;
+  return absl::string_view(place, bytes.size());
+}
+
+std::pair<const absl::string_view, NameEntry>& Graph::Rep::Intern(absl::string_view name,
+                                                                  bool lasting) {
   const auto it = names.lazy_emplace(
-      name, [&](const auto& make) { make(pool.Add(name), NameEntry{}); });
+      name, [&](const auto& make) { make(lasting ? name : pool.Add(name), NameEntry{}); });
   ++it->second.count;
   return *it;
 }
@@ -61,11 +78,27 @@ ValueId Graph::Rep::NewValue(std::pair<const absl::string_view, NameEntry>& name
   return id;
 }
 
+void Graph::Rep::DropDeadInputs(BlockId block) {
+  BlockRep& b = at(block);
+  if (!b.dead_inputs) return;
+  b.dead_inputs = false;
+  size_t kept = 0;
+  for (size_t i = 0; i < b.inputs.size(); ++i) {
+    if (!at(b.inputs[i]).live) continue;
+    b.inputs[kept] = b.inputs[i];
+    b.input_infos[kept] = b.input_infos[i];
+    ++kept;
+  }
+  b.inputs.resize(kept);
+  b.input_infos.resize(kept);
+}
+
 void Graph::Rep::Rename(ValueId value, absl::string_view name) {
   NameEntry& old = names.find(at(value).name)->second;
   if (old.main_value == value) old.main_value = ValueId{};
   auto& entry = Intern(name);
   at(value).name = entry.first;
+  at(value).renamed = true;
   if (at(value).block.index == 0) entry.second.main_value = value;
   if (at(value).producer.valid()) at(at(value).producer).stale = true;
   for (const Use& use : at(value).uses) {
@@ -115,18 +148,18 @@ void Graph::Rep::Unlink(NodeId id) {
   }
 }
 
-NodeId Graph::Rep::NewNode(onnx::NodeProto* proto, BlockId block, NodeId before) {
+NodeId Graph::Rep::NewNode(absl::string_view op_type, absl::string_view domain, BlockId block,
+                           NodeId before) {
   const NodeId id{static_cast<int32_t>(nodes.size())};
   NodeRep& node = nodes.emplace_back();
-  node.proto = proto;
-  node.op_type = Word(proto->op_type());
-  node.domain = Word(proto->domain() == "ai.onnx" ? absl::string_view() : proto->domain());
+  node.op_type = Word(op_type);
+  node.domain = Word(domain == "ai.onnx" ? absl::string_view() : domain);
   Link(id, block, before);
   ++live_nodes;
   return id;
 }
 
-BlockId Graph::Rep::NewBlock(onnx::GraphProto* proto, BlockId parent, NodeId holder) {
+BlockId Graph::Rep::NewBlock(const onnx::GraphProto* proto, BlockId parent, NodeId holder) {
   const BlockId id{static_cast<int32_t>(blocks.size())};
   BlockRep& block = blocks.emplace_back();
   block.proto = proto;
@@ -137,15 +170,30 @@ BlockId Graph::Rep::NewBlock(onnx::GraphProto* proto, BlockId parent, NodeId hol
 
 int32_t Graph::Rep::AddUse(ValueId value, Use use) {
   if (!value.valid()) return -1;
-  auto& uses = at(value).uses;
-  uses.push_back(use);
-  return static_cast<int32_t>(uses.size()) - 1;
+  ValueRep& v = at(value);
+  v.uses.push_back(use);
+  CountUse(v, use, 1);
+  return static_cast<int32_t>(v.uses.size()) - 1;
+}
+
+void Graph::Rep::CountUse(ValueRep& value, const Use& use, int32_t change) {
+  if (use.block != value.block) value.captured_uses += change;
+  if (!use.is_block_output()) return;
+  value.output_uses += change;
+  if (use.block.index == 0) value.main_outputs += change;
+}
+
+void Graph::Rep::RecountUses(ValueId value) {
+  ValueRep& v = at(value);
+  v.output_uses = v.main_outputs = v.captured_uses = 0;
+  for (const Use& use : v.uses) CountUse(v, use, 1);
 }
 
 void Graph::Rep::DropUse(ValueId value, int32_t slot) {
   if (!value.valid()) return;
   auto& uses = at(value).uses;
   const size_t i = static_cast<size_t>(slot);
+  CountUse(at(value), uses[i], -1);
   if (i + 1 != uses.size()) {  // the last use moves into the gap; its owner must learn where it went
     uses[i] = uses.back();
     const Use& moved = uses[i];
@@ -174,31 +222,46 @@ void Graph::Rep::SetOutputAt(NodeId node, int index, ValueId value) {
   }
   v.producer = node;
   v.output_index = index;
-  v.block = rep.block;
+  if (v.block != rep.block) {
+    v.block = rep.block;
+    RecountUses(value);
+  }
   v.initializer = false;
-  v.tensor_proto = nullptr;
+  v.tensor_wire = {};
   v.sparse_proto = nullptr;
   v.tensor.reset();
 }
 
-std::string Graph::Rep::Where(NodeId id) const {
-  const onnx::NodeProto& proto = *at(id).proto;
-  std::string label = proto.name();
-  if (label.empty() && !at(id).outputs.empty() && at(id).outputs[0].valid()) {
-    label = std::string(at(at(id).outputs[0]).name);
-  }
-  return absl::StrCat(file_name, file_name.empty() ? "" : ": ", "node '", label, "' (",
-                      proto.op_type(), ")");
+std::string Shown(absl::string_view name) {
+  constexpr size_t kLongest = 200;
+  if (name.size() <= kLongest) return std::string(name);
+  return absl::StrCat(name.substr(0, kLongest / 2), "… (", name.size(), " bytes)");
 }
 
-void Graph::Rep::RefreshNames(NodeId id) {
+std::string Graph::Rep::Where(NodeId id) const {
+  const NodeRep& node = at(id);
+  absl::string_view label = node.name;
+  if (label.empty() && !node.outputs.empty() && node.outputs[0].valid()) {
+    label = at(node.outputs[0]).name;
+  }
+  return absl::StrCat(file_name, file_name.empty() ? "" : ": ", "node '", Shown(label), "' (",
+                      Shown(node.op_type), ")");
+}
+
+const onnx::NodeProto& Graph::Rep::Proto(NodeId id) {
   NodeRep& node = at(id);
-  if (!node.stale) return;
-  node.stale = false;
-  node.proto->clear_input();
-  for (ValueId v : node.inputs) node.proto->add_input(v.valid() ? std::string(at(v).name) : "");
-  node.proto->clear_output();
-  for (ValueId v : node.outputs) node.proto->add_output(v.valid() ? std::string(at(v).name) : "");
+  if (node.proto == nullptr) {
+    node.proto = NewMessage<onnx::NodeProto>();
+    // Can't fail: what is stored was read or written by the same library, or is plain.
+    (void)node.proto->ParsePartialFromArray(node.wire.data(), static_cast<int>(node.wire.size()));
+  }
+  return *node.proto;
+}
+
+void Graph::Rep::Store(NodeId id, const onnx::NodeProto& proto) {
+  NodeRep& node = at(id);
+  node.wire = pool.Add(proto.SerializePartialAsString());
+  node.proto = nullptr;
 }
 
 absl::Status Graph::Rep::DecodeConstant(NodeId id, absl::string_view where) {
@@ -206,38 +269,58 @@ absl::Status Graph::Rep::DecodeConstant(NodeId id, absl::string_view where) {
   if (node.outputs.empty() || !node.outputs[0].valid()) return absl::OkStatus();
   ValueRep& out = at(node.outputs[0]);
   out.tensor.reset();
-  if (node.proto->attribute_size() != 1) return absl::OkStatus();
-  const onnx::AttributeProto& a = node.proto->attribute(0);
-  const absl::string_view name = a.name();
+  NodeFields fields;
+  AttributeFields a;
+  if (!SplitNode(node.wire, false, &fields) || fields.attributes.size() != 1 ||
+      !SplitAttribute(fields.attributes[0], false, &a)) {
+    return absl::OkStatus();
+  }
   std::optional<Tensor> tensor;
-  if (name == "value") {
-    if (!a.has_t()) return absl::InvalidArgumentError(absl::StrCat(where, ": value is no tensor"));
-    DSPERSE_ASSIGN_OR_RETURN(tensor, TensorFromProto(a.t(), *payloads, where));
-  } else if (name == "sparse_value") {
-    absl::StatusOr<Tensor> dense = TensorFromSparse(a.sparse_tensor(), *payloads, where);
+  if (a.name == "value") {
+    if (!a.has_tensor) return absl::InvalidArgumentError(absl::StrCat(where, ": value is no tensor"));
+    DSPERSE_ASSIGN_OR_RETURN(tensor, DecodeTensor(a.tensor, where));
+  } else if (a.name == "sparse_value") {
+    absl::StatusOr<Tensor> dense = DecodeSparse(a.sparse_tensor, where);
     if (!dense.ok()) {
       // A sparse tensor too large to spread out stays opaque, any other fault is the model's.
       return absl::IsUnimplemented(dense.status()) ? absl::OkStatus() : dense.status();
     }
     tensor = *std::move(dense);
-  } else if (name == "value_float") {
-    tensor = Tensor::Scalar<float>(a.f());
-  } else if (name == "value_int") {
-    tensor = Tensor::Scalar<int64_t>(a.i());
-  } else if (name == "value_string") {
-    DSPERSE_ASSIGN_OR_RETURN(tensor, Tensor::FromStrings({}, {a.s()}));
-  } else if (name == "value_floats") {
-    tensor = Tensor::Of<float>({a.floats_size()},
-                               absl::MakeConstSpan(a.floats().data(), static_cast<size_t>(a.floats_size())));
-  } else if (name == "value_ints") {
-    const std::vector<int64_t> ints(a.ints().begin(), a.ints().end());
-    tensor = Tensor::Of<int64_t>({a.ints_size()}, absl::MakeConstSpan(ints));
-  } else if (name == "value_strings") {
-    DSPERSE_ASSIGN_OR_RETURN(
-        tensor, Tensor::FromStrings({a.strings_size()}, {a.strings().begin(), a.strings().end()}));
+  } else if (a.name == "value_float") {
+    tensor = Tensor::Scalar<float>(a.f);
+  } else if (a.name == "value_int") {
+    tensor = Tensor::Scalar<int64_t>(a.i);
+  } else if (a.name == "value_string") {
+    DSPERSE_ASSIGN_OR_RETURN(tensor, Tensor::FromStrings({}, {std::string(a.s)}));
+  } else if (a.name == "value_floats") {
+    const std::vector<float> floats = AttributeFloats(fields.attributes[0]);
+    tensor = Tensor::Of<float>({static_cast<int64_t>(floats.size())}, absl::MakeConstSpan(floats));
+  } else if (a.name == "value_ints") {
+    const std::vector<int64_t> ints = AttributeInts(fields.attributes[0]);
+    tensor = Tensor::Of<int64_t>({static_cast<int64_t>(ints.size())}, absl::MakeConstSpan(ints));
+  } else if (a.name == "value_strings") {
+    std::vector<std::string> strings = AttributeStrings(fields.attributes[0]);
+    const int64_t count = static_cast<int64_t>(strings.size());
+    DSPERSE_ASSIGN_OR_RETURN(tensor, Tensor::FromStrings({count}, std::move(strings)));
   }
   if (tensor) out.tensor = std::make_unique<const Tensor>(*std::move(tensor));
   return absl::OkStatus();
+}
+
+absl::StatusOr<Tensor> Graph::Rep::DecodeTensor(absl::string_view wire, absl::string_view where) {
+  onnx::TensorProto proto;
+  if (!proto.ParseFromArray(wire.data(), static_cast<int>(wire.size()))) {
+    return absl::InvalidArgumentError(absl::StrCat(where, ": malformed tensor"));
+  }
+  return TensorFromProto(proto, *payloads, where);
+}
+
+absl::StatusOr<Tensor> Graph::Rep::DecodeSparse(absl::string_view wire, absl::string_view where) {
+  onnx::SparseTensorProto proto;
+  if (!proto.ParseFromArray(wire.data(), static_cast<int>(wire.size()))) {
+    return absl::InvalidArgumentError(absl::StrCat(where, ": malformed sparse tensor"));
+  }
+  return TensorFromSparse(proto, *payloads, where);
 }
 
 void StoreAttribute(AttributeValue value, PayloadTable* payloads, onnx::AttributeProto* attribute) {

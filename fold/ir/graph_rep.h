@@ -19,8 +19,12 @@
 namespace dsperse {
 
 struct NodeRep {
-  onnx::NodeProto* proto = nullptr;  // owned by Rep::model or Rep::made_nodes
-  absl::string_view op_type;  // in Rep::words, so that a scan for an operator needs no look at the proto
+  // Its NodeProto, serialised (node_wire.h), in Rep::bytes or Rep::pool. Input and output names in it are out
+  // of date where `stale`.
+  absl::string_view wire;
+  onnx::NodeProto* proto = nullptr;  // the same parsed, once somebody has asked; in Rep::arena
+  absl::string_view name;
+  absl::string_view op_type;  // in Rep::words, so that a scan for an operator stays in the cache
   absl::string_view domain;   // likewise; "" for the default domain however it is spelt
   BlockId block;
   NodeId prev, next;
@@ -30,7 +34,7 @@ struct NodeRep {
   // Bodies with the index of the attribute that holds each.
   absl::InlinedVector<std::pair<BlockId, int>, 1> bodies;
   bool live = true;
-  bool stale = false;  // the proto's input and output names are out of date
+  bool stale = false;
 };
 
 struct ValueRep {
@@ -39,24 +43,29 @@ struct ValueRep {
   int32_t output_index = -1;
   BlockId block;
   absl::InlinedVector<Use, 2> uses;
+  int32_t output_uses = 0;    // of these: outputs of blocks
+  int32_t main_outputs = 0;   // of these: outputs of the main graph
+  int32_t captured_uses = 0;  // uses in other blocks than the value's
   bool live = true;
   bool input = false;
   bool initializer = false;
-  // Of an initializer read from a file; null for those that passes made.
-  const onnx::TensorProto* tensor_proto = nullptr;
+  bool renamed = false;
+  // The TensorProto of an initializer read from a file, serialised; empty for those that passes made.
+  absl::string_view tensor_wire;
   const onnx::SparseTensorProto* sparse_proto = nullptr;
   std::unique_ptr<const Tensor> tensor;  // initializer or Constant node; null if opaque
   const onnx::ValueInfoProto* info = nullptr;
 };
 
 struct BlockRep {
-  onnx::GraphProto* proto = nullptr;  // name, doc_string, metadata, annotations; lists are ours
+  const onnx::GraphProto* proto = nullptr;  // all but the lists below
   BlockId parent;
   NodeId holder;
   NodeId first, last;
   bool live = true;
   std::vector<ValueId> inputs;
   std::vector<onnx::ValueInfoProto*> input_infos;
+  bool dead_inputs = false;  // some have been removed and are to be dropped from both lists
   std::vector<ValueId> outputs;
   std::vector<int32_t> output_slots;  // as NodeRep::slots
   std::vector<onnx::ValueInfoProto*> output_infos;
@@ -79,6 +88,17 @@ class StringPool {
   std::deque<std::string> blocks_;
 };
 
+// Payloads of small tensors, aligned, in blocks that live as long as a tensor of theirs.
+class PayloadPool {
+ public:
+  // A copy of `bytes`; `owner` keeps it alive.
+  absl::string_view Add(absl::string_view bytes, std::shared_ptr<const void>* owner);
+
+ private:
+  std::shared_ptr<char> block_;
+  size_t used_ = 0;
+};
+
 struct NameEntry {
   ValueId main_value;  // the value of that name in the main graph
   int32_t count = 0;   // nodes that have or had the name and values that have it, of any block
@@ -86,8 +106,9 @@ struct NameEntry {
 
 struct Graph::Rep {
   std::string file_name;
-  std::shared_ptr<onnx::ModelProto> model;  // owner of imported protos; lists in it are not kept up
-  std::deque<onnx::NodeProto> made_nodes;
+  std::string bytes;  // the model as it was imported: names, nodes and tensors lie in it
+  google::protobuf::Arena arena;
+  onnx::ModelProto* model = nullptr;  // all but the graph; like all protos of the graph in `arena`
   std::shared_ptr<PayloadTable> payloads;
   std::vector<NodeRep> nodes;
   std::vector<ValueRep> values;
@@ -98,6 +119,7 @@ struct Graph::Rep {
   absl::flat_hash_map<absl::string_view, int64_t> next_suffix;  // FreshName: per hint
   int64_t live_nodes = 0;
   bool frozen = false;
+  std::vector<int32_t> positions;  // SortBlock's
 
   NodeRep& at(NodeId id) { return nodes[static_cast<size_t>(id.index)]; }
   const NodeRep& at(NodeId id) const { return nodes[static_cast<size_t>(id.index)]; }
@@ -106,33 +128,56 @@ struct Graph::Rep {
   BlockRep& at(BlockId id) { return blocks[static_cast<size_t>(id.index)]; }
   const BlockRep& at(BlockId id) const { return blocks[static_cast<size_t>(id.index)]; }
 
-  // The entry of `name` with one more count, and the name as the graph keeps it.
-  std::pair<const absl::string_view, NameEntry>& Intern(absl::string_view name);
+  template <typename Message>
+  Message* NewMessage() {
+    return google::protobuf::Arena::CreateMessage<Message>(&arena);
+  }
+
+  // The entry of `name` with one more count, and the name as the graph keeps it. `lasting`: the characters
+  // live as long as the graph.
+  std::pair<const absl::string_view, NameEntry>& Intern(absl::string_view name,
+                                                        bool lasting = false);
   absl::string_view Word(absl::string_view word);
   std::string FreshName(absl::string_view hint);
   ValueId NewValue(absl::string_view name, BlockId block);
   // The same where the caller has interned the name.
   ValueId NewValue(std::pair<const absl::string_view, NameEntry>& name, BlockId block);
-  // Appends the node to the block's list and returns its id.
-  NodeId NewNode(onnx::NodeProto* proto, BlockId block, NodeId before);
+  // Inserts a node without bytes, names, inputs and outputs into the block's list and returns its id.
+  NodeId NewNode(absl::string_view op_type, absl::string_view domain, BlockId block, NodeId before);
   void Link(NodeId id, BlockId block, NodeId before);
   void Unlink(NodeId id);
+  void DropDeadInputs(BlockId block);
   void Rename(ValueId value, absl::string_view name);
   // The value is gone; its name is free again (a fused weight takes over the name of the one it replaces).
   void Kill(ValueId value);
 
   int32_t AddUse(ValueId value, Use use);
   void DropUse(ValueId value, int32_t slot);
+  void CountUse(ValueRep& value, const Use& use, int32_t change);
+  // After the value has moved to another block.
+  void RecountUses(ValueId value);
   void SetOutputAt(NodeId node, int index, ValueId value);
   // Decodes the constant of a Constant node into its output value.
   absl::Status DecodeConstant(NodeId id, absl::string_view where);
+  absl::StatusOr<Tensor> DecodeTensor(absl::string_view wire, absl::string_view where);
+  absl::StatusOr<Tensor> DecodeSparse(absl::string_view wire, absl::string_view where);
   std::string Where(NodeId id) const;  // "model.onnx: node 'conv1' (Conv)"
-  void RefreshNames(NodeId id);
+  const onnx::NodeProto& Proto(NodeId id);
+  // Replaces the node's bytes by those of `proto`.
+  void Store(NodeId id, const onnx::NodeProto& proto);
   // Inserts a block; `holder` none for main.
-  BlockId NewBlock(onnx::GraphProto* proto, BlockId parent, NodeId holder);
+  BlockId NewBlock(const onnx::GraphProto* proto, BlockId parent, NodeId holder);
 };
 
-const onnx::AttributeProto* FindAttribute(const onnx::NodeProto& node, absl::string_view name);
+// Imports a serialised model, whose large payloads may be tokens into `payloads`, like Graph::Import.
+// ResourceExhausted: it may need more than `max_memory` bytes.
+absl::StatusOr<Graph> ImportBytes(std::string bytes, std::shared_ptr<PayloadTable> payloads,
+                                  absl::string_view name, std::vector<std::string>* notes = nullptr,
+                                  int64_t max_memory = int64_t{1} << 62);
+
+// `name` for a message: what is too long for a line ends in its length.
+std::string Shown(absl::string_view name);
+
 void StoreAttribute(AttributeValue value, PayloadTable* payloads, onnx::AttributeProto* attribute);
 
 }  // namespace dsperse

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "fold/ir/data_target.h"
 #include "fold/ir/file.h"
 #include "fold/ir/layout.h"
 #include "fold/ir/parse_cost.h"
@@ -28,9 +29,8 @@ absl::Status CheckMemory(absl::string_view skeleton, absl::string_view name, int
   // The graph of our own takes about as much again as the messages do.
   const int64_t needed = size + 2 * CostOfModel(skeleton).memory;
   if (needed <= max_memory) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat(name, ": may need ", needed,
-                                                   " bytes of memory, more than the ", max_memory,
-                                                   " allowed"));
+  return absl::ResourceExhaustedError(absl::StrCat(
+      name, ": may need ", needed, " bytes of memory, more than the ", max_memory, " allowed"));
 }
 
 }  // namespace
@@ -40,14 +40,12 @@ int64_t MemoryLimit(uint64_t size, int64_t wanted) {
   return static_cast<int64_t>(std::min(size, uint64_t{1} << 60) * 4 + (uint64_t{1} << 30));
 }
 
-absl::StatusOr<SkeletonModel> ReadModelProto(const std::shared_ptr<const ByteSource>& source,
-                                             uint64_t size, int64_t max_memory) {
+absl::StatusOr<SkeletonModel> ParseSkeleton(absl::string_view skeleton,
+                                            std::shared_ptr<PayloadTable> payloads,
+                                            absl::string_view name, int64_t max_memory) {
+  DSPERSE_RETURN_IF_ERROR(CheckMemory(skeleton, name, max_memory));
   SkeletonModel result;
-  result.payloads = std::make_shared<PayloadTable>();
-  std::string skeleton;
-  DSPERSE_RETURN_IF_ERROR(ReadSkeleton(source, size, static_cast<uint64_t>(max_memory), &skeleton,
-                                       result.payloads.get()));
-  DSPERSE_RETURN_IF_ERROR(CheckMemory(skeleton, source->name(), max_memory));
+  result.payloads = std::move(payloads);
   // An arena: a large model is tens of thousands of messages, and taking them down one by one would
   // cost more than parsing them.
   google::protobuf::ArenaOptions arena_options;
@@ -56,19 +54,26 @@ absl::StatusOr<SkeletonModel> ReadModelProto(const std::shared_ptr<const ByteSou
   auto arena = std::make_shared<google::protobuf::Arena>(arena_options);
   auto* const model = google::protobuf::Arena::CreateMessage<onnx::ModelProto>(arena.get());
   result.model = std::shared_ptr<onnx::ModelProto>(std::move(arena), model);
-  if (!result.model->ParseFromString(skeleton)) {
+  if (!model->ParseFromArray(skeleton.data(), static_cast<int>(skeleton.size()))) {
     if (CostOfModel(skeleton).nesting > kMaxNesting) {
-      return absl::ResourceExhaustedError(absl::StrCat(source->name(),
-                                                       ": nesting too deep: more than ",
+      return absl::ResourceExhaustedError(absl::StrCat(name, ": nesting too deep: more than ",
                                                        kMaxNesting, " messages inside each other"));
     }
-    return absl::InvalidArgumentError(
-        absl::StrCat(source->name(), ": malformed protocol buffer"));
+    return absl::InvalidArgumentError(absl::StrCat(name, ": malformed protocol buffer"));
   }
-  if (!result.model->has_graph()) {
-    return absl::InvalidArgumentError(absl::StrCat(source->name(), ": holds no graph"));
+  if (!model->has_graph()) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": holds no graph"));
   }
   return result;
+}
+
+absl::StatusOr<SkeletonModel> ReadModelProto(const std::shared_ptr<const ByteSource>& source,
+                                             uint64_t size, int64_t max_memory) {
+  auto payloads = std::make_shared<PayloadTable>();
+  std::string skeleton;
+  DSPERSE_RETURN_IF_ERROR(
+      ReadSkeleton(source, size, static_cast<uint64_t>(max_memory), &skeleton, payloads.get()));
+  return ParseSkeleton(skeleton, std::move(payloads), source->name(), max_memory);
 }
 
 absl::StatusOr<SavedModel> WriteSkeleton(absl::string_view skeleton, const PayloadTable& payloads,
@@ -81,14 +86,13 @@ absl::StatusOr<SavedModel> WriteSkeleton(absl::string_view skeleton, const Paylo
   }
   if (options.external_data || layout->model_bytes() > kMaxModelBytes) {
     if (options.forbid_external) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat(path, ": needs ", layout.ok() ? layout->model_bytes() : 0, " bytes, more than the ",
-                       kMaxModelBytes, " of a model without external data"));
+      return absl::ResourceExhaustedError(absl::StrCat(
+          path, ": needs ", layout.ok() ? layout->model_bytes() : 0, " bytes, more than the ",
+          kMaxModelBytes, " of a model without external data"));
     }
     const size_t slash = data_path.rfind('/');
-    layout = FileLayout::External(skeleton, payloads,
-                                  slash == std::string::npos ? data_path
-                                                             : data_path.substr(slash + 1));
+    layout = FileLayout::External(
+        skeleton, payloads, slash == std::string::npos ? data_path : data_path.substr(slash + 1));
     if (!layout.ok()) return layout.status();
     if (layout->model_bytes() > kMaxModelBytes) {
       return absl::ResourceExhaustedError(absl::StrCat(path, ": needs ", layout->model_bytes(),
@@ -101,6 +105,7 @@ absl::StatusOr<SavedModel> WriteSkeleton(absl::string_view skeleton, const Paylo
   SavedModel saved;
   std::unique_ptr<OutputFile> data;
   if (layout->data_bytes() > 0) {
+    DSPERSE_RETURN_IF_ERROR(CheckDataTarget(path, data_path, payloads));
     DSPERSE_ASSIGN_OR_RETURN(data, OutputFile::Create(data_path, layout->data_bytes()));
   }
   DSPERSE_ASSIGN_OR_RETURN(const std::unique_ptr<OutputFile> model,

@@ -23,8 +23,12 @@ struct SkeletonModel {
 // The memory that loading a file of `size` bytes may take: `wanted`, or the default where that is 0.
 int64_t MemoryLimit(uint64_t size, int64_t wanted);
 
-// Reads the `size` bytes in `source`. Model-local functions are left.
+// Parses a skeleton whose payloads are in `payloads`. Model-local functions are left. `name` begins messages.
 // Errors: those of LoadModel that concern the file as such.
+absl::StatusOr<SkeletonModel> ParseSkeleton(absl::string_view skeleton,
+                                            std::shared_ptr<PayloadTable> payloads,
+                                            absl::string_view name, int64_t max_memory);
+// The same of the `size` bytes in `source`.
 absl::StatusOr<SkeletonModel> ReadModelProto(const std::shared_ptr<const ByteSource>& source,
                                              uint64_t size, int64_t max_memory);
 

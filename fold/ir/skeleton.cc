@@ -76,6 +76,7 @@ class Reader {
     MessageKind kind;
     uint64_t end;
     size_t length_at;      // of its length in the skeleton
+    size_t length_size;    // bytes of that length, as in the file: what is left is never longer
     int groups = 0;  // open groups
     uint64_t data_type = 0;
     bool has_payload = false;
@@ -186,7 +187,8 @@ absl::Status Reader::Malformed() const {
 absl::Status Reader::Close() {
   DSPERSE_RETURN_IF_ERROR(Flush(cursor_));
   const size_t at = stack_.back().length_at;
-  WritePaddedVarint(out_->size() - at - kPaddedVarintBytes, out_->data() + at);
+  const size_t size = stack_.back().length_size;
+  WritePaddedVarint(out_->size() - at - size, size, out_->data() + at);
   stack_.pop_back();
   return absl::OkStatus();
 }
@@ -202,8 +204,8 @@ absl::Status Reader::BytesField(uint32_t number, uint64_t length, size_t tag_end
                                                          kMaxNesting, " messages inside each other"));
       }
       DSPERSE_RETURN_IF_ERROR(Flush(tag_end));
-      stack_.push_back({child, end, out_->size()});
-      out_->append(kPaddedVarintBytes, '\0');
+      stack_.push_back({child, end, out_->size(), body - tag_end});
+      out_->append(body - tag_end, '\0');
       cursor_ = pending_ = body;
       return absl::OkStatus();
     }
@@ -291,7 +293,7 @@ absl::Status Reader::Run() {
     return absl::DataLossError(absl::StrCat(source_->name(), ": empty file"));
   }
   out_->reserve(static_cast<size_t>(std::min<uint64_t>({size_, max_bytes_, uint64_t{1} << 24})));
-  stack_.push_back({MessageKind::kModel, size_, 0});
+  stack_.push_back({MessageKind::kModel, size_, 0, 0});
   while (true) {
     const Frame& frame = stack_.back();
     if (position() < frame.end) {

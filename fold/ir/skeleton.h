@@ -3,7 +3,8 @@
 // The skeleton of a file is a serialised ModelProto in which each payload of 1 KiB and more (raw_data;
 // packed float_data of a float and double_data of a double tensor, which are the same bytes) is replaced by
 // a token (tensor_proto.h). Making it reads everything else once, through a window of at most 1 MiB.
-// Lengths inside are padded varints where a payload below them has gone.
+// Lengths of messages that a payload has gone from take as many bytes as before; everything else is as it
+// was, byte for byte.
 #ifndef DSPERSE_FOLD_IR_SKELETON_H_
 #define DSPERSE_FOLD_IR_SKELETON_H_
 

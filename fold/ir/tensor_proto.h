@@ -49,6 +49,8 @@ class PayloadTable {
   using ExternalOpener =
       std::function<absl::StatusOr<std::shared_ptr<const ByteSource>>(absl::string_view location, uint64_t* file_size)>;
   ExternalOpener open_external;
+  // The data files beside the model that payloads lie in.
+  std::vector<std::string> external_files;
 
  private:
   std::vector<Payload> payloads_;

@@ -19,12 +19,12 @@ int VarintSize(uint64_t value) {
   return size;
 }
 
-void WritePaddedVarint(uint64_t value, char* out) {
-  for (int i = 0; i < kPaddedVarintBytes - 1; ++i) {
+void WritePaddedVarint(uint64_t value, size_t size, char* out) {
+  for (size_t i = 0; i + 1 < size; ++i) {
     out[i] = static_cast<char>(value | 0x80);
     value >>= 7;
   }
-  out[kPaddedVarintBytes - 1] = static_cast<char>(value & 0x7f);
+  out[size - 1] = static_cast<char>(value & 0x7f);
 }
 
 bool WireReader::Next(WireField* field) {

@@ -45,9 +45,8 @@ inline bool ReadVarint(const char** p, const char* end, uint64_t* value) {
 
 void AppendVarint(uint64_t value, std::string* out);
 int VarintSize(uint64_t value);
-// A varint that always takes five bytes (value < 2^35): room for a length that is known later.
-inline constexpr int kPaddedVarintBytes = 5;
-void WritePaddedVarint(uint64_t value, char* out);
+// A varint that takes `size` bytes even if fewer would do: room for a length that is known later.
+void WritePaddedVarint(uint64_t value, size_t size, char* out);
 
 // One field of a message.
 struct WireField {

@@ -29,8 +29,8 @@ TEST(Varint, ComesBackAsItWas) {
 
 TEST(Varint, MayBePadded) {
   for (const uint64_t value : {uint64_t{0}, uint64_t{1000}, (uint64_t{1} << 31) - 1}) {
-    std::string bytes(kPaddedVarintBytes, 'x');
-    WritePaddedVarint(value, bytes.data());
+    std::string bytes(5, 'x');
+    WritePaddedVarint(value, bytes.size(), bytes.data());
     const char* p = bytes.data();
     uint64_t back = 0;
     ASSERT_TRUE(ReadVarint(&p, bytes.data() + bytes.size(), &back));
