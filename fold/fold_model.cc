@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
 #include "fold/lowering/lowerings.h"
@@ -43,10 +44,17 @@ void Merge(const PipelineResult& later, PipelineResult& result) {
 
 ModelCounts CountModel(const Graph& graph) {
   ModelCounts counts;
+  // By the characters' place: the graph keeps each operator's name once, so no string is made for a node.
+  absl::flat_hash_map<std::pair<const char*, const char*>, std::pair<NodeId, int64_t>> by_place;
   for (NodeId id : graph.AllNodes()) {
     const NodeView node = graph.node(id);
     ++counts.nodes;
-    ++counts.by_operator[QualifiedType(node)];
+    auto& entry = by_place[std::make_pair(node.domain().data(), node.op_type().data())];
+    entry.first = id;
+    ++entry.second;
+  }
+  for (const auto& [place, entry] : by_place) {
+    counts.by_operator[QualifiedType(graph.node(entry.first))] += entry.second;
   }
   const auto count = [&](const char* type) {
     const auto it = counts.by_operator.find(type);

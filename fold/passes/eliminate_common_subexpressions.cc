@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -28,13 +29,19 @@ bool MayMerge(const NodeView& node) {
   return !node.Is("Constant") && !IsRandom(node);
 }
 
-// All that decides what the node computes, as bytes. A tensor attribute is in it with its payload; large
-// payloads stay in the file, and the token that stands for one differs between two of them.
+// Operator, inputs and which outputs there are: few nodes agree even in these.
 std::string Key(const NodeView& node) {
   std::string key = absl::StrCat(node.domain(), "|", node.op_type(), "|");
   for (ValueId input : node.inputs()) absl::StrAppend(&key, input.index, ",");
   key += "|";
   for (ValueId output : node.outputs()) key += output.valid() ? 'o' : '-';
+  return key;
+}
+
+// All else that decides what the node computes, as bytes. A tensor attribute is in it with its payload; large
+// payloads stay in the file, and the token that stands for one differs between two of them.
+std::string Attributes(const NodeView& node) {
+  std::string key;
   std::vector<std::string> attributes;
   for (const onnx::AttributeProto& attribute : node.proto().attribute()) {
     if (attribute.doc_string().empty()) {
@@ -51,6 +58,24 @@ std::string Key(const NodeView& node) {
   }
   return key;
 }
+
+// Nodes of a block that agree in Key, by their attributes. Those of the first are only looked at when there is
+// a second.
+class Alike {
+ public:
+  explicit Alike(NodeId first) : first_(first) {}
+  // The node that has the same attributes as `node`, or none.
+  NodeId Find(const Graph& graph, const std::string& attributes) {
+    if (by_attributes_.empty()) by_attributes_.emplace(Attributes(graph.node(first_)), first_);
+    const auto it = by_attributes_.find(attributes);
+    return it == by_attributes_.end() ? NodeId{} : it->second;
+  }
+  void Add(std::string attributes, NodeId node) { by_attributes_.emplace(std::move(attributes), node); }
+
+ private:
+  const NodeId first_;
+  absl::flat_hash_map<std::string, NodeId> by_attributes_;
+};
 
 // Why the outputs of `second` can't all be those of `first`, or "".
 std::string WhyNotMerge(const Graph& graph, const NodeView& first, const NodeView& second) {
@@ -80,26 +105,31 @@ void Merge(Graph& graph, NodeId first, NodeId second) {
 }  // namespace
 
 absl::StatusOr<bool> EliminateCommonSubexpressions::Run(Graph& graph, PassContext& context) const {
-  // For each block the first node of each key. A body's nodes come before the node that holds it, so what
+  // For each block the first node of each kind. A body's nodes come before the node that holds it, so what
   // is found around a body comes before it.
-  std::vector<absl::flat_hash_map<std::string, NodeId>> seen(
+  std::vector<absl::flat_hash_map<std::string, Alike>> seen(
       static_cast<size_t>(graph.BlockLimit()));
   bool changed = false;
   for (NodeId id : graph.AllNodes()) {
     const NodeView node = graph.node(id);
     if (!MayMerge(node)) continue;
     const std::string key = Key(node);
+    std::string attributes;
+    bool have_attributes = false;
     NodeId first;
-    for (BlockId block = node.block(); block.valid(); block = graph.ParentBlock(block)) {
-      const auto& map = seen[static_cast<size_t>(block.index)];
+    for (BlockId block = node.block(); block.valid() && !first.valid();
+         block = graph.ParentBlock(block)) {
+      auto& map = seen[static_cast<size_t>(block.index)];
       const auto it = map.find(key);
-      if (it != map.end()) {
-        first = it->second;
-        break;
-      }
+      if (it == map.end()) continue;
+      if (!have_attributes) attributes = Attributes(node);
+      have_attributes = true;
+      first = it->second.Find(graph, attributes);
     }
     if (!first.valid()) {
-      seen[static_cast<size_t>(node.block().index)].emplace(key, id);
+      auto& map = seen[static_cast<size_t>(node.block().index)];
+      const auto [it, is_new] = map.try_emplace(key, id);
+      if (!is_new) it->second.Add(std::move(attributes), id);
       continue;
     }
     const std::string why_not = WhyNotMerge(graph, graph.node(first), node);

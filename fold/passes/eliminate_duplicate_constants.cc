@@ -13,7 +13,8 @@
 namespace dsperse {
 namespace {
 
-constexpr int64_t kSample = 64;          // bytes of each sample
+constexpr int64_t kSample = 64;          // bytes of the sample
+constexpr int64_t kWhole = 192;          // as many bytes are all in the key
 constexpr int64_t kChunk = 1 << 16;      // bytes read at a time
 constexpr uint64_t kPrime = 0x100000001b3;  // of the FNV-1a hash
 
@@ -29,7 +30,7 @@ absl::StatusOr<std::string> ReadBytes(const Tensor& tensor, int64_t offset, int6
   return bytes;
 }
 
-// Type, dimensions and three samples: what equal tensors agree in. Small ones are in it whole.
+// Type, dimensions and a sample from the middle: what equal tensors agree in. Small ones are in it whole.
 absl::StatusOr<std::string> Key(const Tensor& tensor) {
   std::string key = absl::StrCat(static_cast<int>(tensor.dtype()), "|",
                                  absl::StrJoin(tensor.dims(), ","), "|");
@@ -38,16 +39,14 @@ absl::StatusOr<std::string> Key(const Tensor& tensor) {
     return key;
   }
   const int64_t bytes = tensor.num_bytes();
-  if (bytes <= 3 * kSample) {
+  if (bytes <= kWhole) {
     DSPERSE_ASSIGN_OR_RETURN(const std::string all, ReadBytes(tensor, 0, bytes));
     return absl::StrCat(key, all);
   }
   const int64_t width = std::max(1, BitWidth(tensor.dtype()) / 8);
-  for (int64_t offset : {int64_t{0}, bytes / 2 / width * width, bytes - kSample}) {
-    DSPERSE_ASSIGN_OR_RETURN(const std::string sample, ReadBytes(tensor, offset, kSample));
-    key += sample;
-  }
-  return key;
+  DSPERSE_ASSIGN_OR_RETURN(const std::string sample,
+                           ReadBytes(tensor, bytes / 2 / width * width, kSample));
+  return absl::StrCat(key, sample);
 }
 
 absl::StatusOr<uint64_t> HashAll(const Tensor& tensor) {
@@ -76,7 +75,7 @@ void Merge(Graph& graph, ValueId value, ValueId kept, PassContext& context) {
 absl::StatusOr<bool> MergeGroup(Graph& graph, const Group& group, PassContext& context) {
   bool changed = false;
   const bool whole_in_key =
-      graph.ConstantValue(group.members[0])->num_bytes() <= 3 * kSample ||
+      graph.ConstantValue(group.members[0])->num_bytes() <= kWhole ||
       graph.ConstantValue(group.members[0])->dtype() == DType::kString;
   absl::flat_hash_map<uint64_t, std::vector<ValueId>> kept;  // by hash; looked up only
   for (ValueId value : group.members) {
