@@ -16,3 +16,23 @@ if(Python3_FOUND AND EXISTS "${check}" AND EXISTS "${truth}")
     set_tests_properties(estimate_floor_${backend} PROPERTIES LABELS fast)
   endforeach()
 endif()
+
+# Counts for small networks must be those of the committed table.
+if(Python3_FOUND AND TARGET make_model)
+  add_test(
+    NAME constraint_table
+    COMMAND
+      "${Python3_EXECUTABLE}" "${PROJECT_SOURCE_DIR}/bench/constraint_table.py" --check --programs
+      "$<TARGET_FILE_DIR:dsperse-slice>" "${PROJECT_SOURCE_DIR}/bench/constraint_table.json")
+  set_tests_properties(constraint_table PROPERTIES LABELS fast)
+endif()
+
+# And the tables of the documentation those of a run over the reference figures.
+if(Python3_FOUND AND EXISTS "${truth}")
+  add_test(
+    NAME cost_model_tables
+    COMMAND
+      "${Python3_EXECUTABLE}" "${PROJECT_SOURCE_DIR}/bench/cost_model_tables.py" --check --program
+      "$<TARGET_FILE:dsperse-slice>" --truth "${truth}" "${PROJECT_SOURCE_DIR}/docs/cost_models.md")
+  set_tests_properties(cost_model_tables PROPERTIES LABELS fast)
+endif()
