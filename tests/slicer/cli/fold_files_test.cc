@@ -121,10 +121,14 @@ TEST(FoldFiles, AKilledRunLeavesTheOldFileOrTheNewOneAndNoTemporary) {
     ASSERT_EQ(waitpid(child, &status, 0), child);
     const bool done = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     killed += !done;
-    if (WIFEXITED(status) && !done) EXPECT_EQ(WEXITSTATUS(status), 128 + signal);
+    if (WIFEXITED(status) && !done) {
+      EXPECT_EQ(WEXITSTATUS(status), 128 + signal);
+    }
     const std::string left = dir.Read("out.onnx");
     EXPECT_TRUE(left == folded || (!done && left == "old")) << "round " << round;
-    if (signal != SIGKILL) EXPECT_THAT(dir.Names(), ElementsAre("in.onnx", "out.onnx"));
+    if (signal != SIGKILL) {
+      EXPECT_THAT(dir.Names(), ElementsAre("in.onnx", "out.onnx"));
+    }
     for (const std::string& name : dir.Names()) {
       if (name != "in.onnx" && name != "out.onnx") std::filesystem::remove(dir.File(name));
     }
