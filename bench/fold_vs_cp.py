@@ -136,12 +136,13 @@ def main():
     parser.add_argument("--bin", default=os.path.join(TOP, "build/release/bin"), help="folder of the programs")
     parser.add_argument("--work", help="folder for models (removed afterwards unless given)")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--build", default="release preset", help="what the programs were built with, for the page")
     parser.add_argument("--out", default=os.path.join(TOP, "docs/benchmarks/fold.md"), help="- for standard output")
     options = parser.parse_args()
     work = options.work or tempfile.mkdtemp(prefix="fold_vs_cp-")
     os.makedirs(work, exist_ok=True)
     try:
-        text = report(Bench(options.bin, work, options.rounds), options.rounds)
+        text = report(Bench(options.bin, work, options.rounds), options.rounds, options.build)
     finally:
         if options.work is None:
             shutil.rmtree(work)
@@ -219,14 +220,14 @@ def many_nodes(bench, lines, memory):
     ]
 
 
-def report(bench, rounds):
+def report(bench, rounds, build):
     load = os.getloadavg()[0]
     lines = [
         "# Fold: time and memory", "",
         "Written by `./dev bench fold` (`bench/fold_vs_cp.py`). Whole processes, files in the page cache, target",
         f"absent, runs of `fold` and `cp --reflink=never` alternating, minimum of {rounds}, nothing synced. CPU is",
         "user and system time together; other work on the machine lengthens wall time before it does that.", "",
-        f"Machine: {machine(bench.work)}. Load average before the first run: {load:.1f}.", "",
+        f"Machine: {machine(bench.work)}. Load average before the first run: {load:.1f}. Build: {build}.", "",
     ]
     memory = []
     against_cp(bench, lines, memory)
