@@ -18,18 +18,17 @@ import numpy as np
 
 
 def decompress(data):
-    """One Zstandard frame."""
+    """One Zstandard frame, whose size it needn't tell."""
     library = ctypes.CDLL(ctypes.util.find_library("zstd") or "libzstd.so.1")
-    library.ZSTD_getFrameContentSize.restype = ctypes.c_ulonglong
     library.ZSTD_decompress.restype = ctypes.c_size_t
-    size = library.ZSTD_getFrameContentSize(data, ctypes.c_size_t(len(data)))
-    if size >= 2**40:  # unknown: no frame, or a stream
-        size = 1 << 30
-    out = ctypes.create_string_buffer(size)
-    made = library.ZSTD_decompress(out, ctypes.c_size_t(size), data, ctypes.c_size_t(len(data)))
-    if library.ZSTD_isError(ctypes.c_size_t(made)):
-        raise ValueError("not a Zstandard frame")
-    return out.raw[:made]
+    size = max(1 << 20, 64 * len(data))
+    while size < 1 << 33:
+        out = ctypes.create_string_buffer(size)
+        made = library.ZSTD_decompress(out, ctypes.c_size_t(size), data, ctypes.c_size_t(len(data)))
+        if not library.ZSTD_isError(ctypes.c_size_t(made)):
+            return ctypes.string_at(out, made)
+        size *= 4
+    raise ValueError("not a Zstandard frame, or one of more than 8 GiB")
 
 
 def public_values(path):
