@@ -222,16 +222,30 @@ absl::Status WriteText(const std::string& path, absl::string_view content) {
 
 }  // namespace
 
+absl::Status CheckModelSize(uint64_t bytes) {
+  constexpr uint64_t kMost = (uint64_t{1} << 31) - 1;  // of a protocol buffer
+  if (bytes <= kMost) return absl::OkStatus();
+  return absl::UnimplementedError(absl::StrCat(
+      "model.onnx would have ", bytes, " bytes, more than the ", kMost,
+      " of a model without external data, which DSperse does not read: cut the model in two (onnx.utils."
+      "extract_model) and slice each part, or store its weights in fewer bits"));
+}
+
+absl::Status CheckModelSize(const Graph& graph) {
+  uint64_t bytes = 0;
+  for (ValueId v : graph.Initializers(graph.main())) {
+    if (const Tensor* tensor = graph.InitializerTensor(v)) {
+      bytes += static_cast<uint64_t>(tensor->num_bytes());
+    }
+  }
+  return CheckModelSize(bytes);
+}
+
 absl::StatusOr<WrittenDirectory> WriteDirectory(const Extractor& extractor, const Plan& plan,
                                                 const Metadata& metadata, const std::string& path,
                                                 const WriteOptions& options) {
   DSPERSE_ASSIGN_OR_RETURN(const fs::path target, FullPath(path));
-  if (const uint64_t bytes = extractor.model_bytes(); bytes > kMaxModelBytes) {
-    return absl::UnimplementedError(absl::StrCat(
-        "model.onnx would have ", bytes, " bytes, more than the ", kMaxModelBytes,
-        " of a model without external data, which DSperse does not read: cut the model in two (onnx.utils."
-        "extract_model) and slice each part, or store its weights in fewer bits"));
-  }
+  DSPERSE_RETURN_IF_ERROR(CheckModelSize(extractor.model_bytes()));
   // Before the work, and again at its end.
   DSPERSE_RETURN_IF_ERROR(MayReplace(target).status());
   DSPERSE_ASSIGN_OR_RETURN(const std::unique_ptr<TemporaryDirectory> fresh,
@@ -263,6 +277,14 @@ absl::StatusOr<WrittenDirectory> WriteDirectory(const Extractor& extractor, cons
     DSPERSE_RETURN_IF_ERROR(write_text(name, content));
   }
   DSPERSE_RETURN_IF_ERROR(write_text(kMetadataFile, EncodeMetadata(metadata)));
+  if (options.receipt != nullptr) {
+    out.receipt = *options.receipt;
+    for (const std::string& name : out.files) {
+      DSPERSE_ASSIGN_OR_RETURN(HashedFile file, HashFile(absl::StrCat(fresh->path(), "/", name), name));
+      out.receipt->outputs.push_back(std::move(file));
+    }
+    DSPERSE_RETURN_IF_ERROR(write_text("receipt.json", ReceiptText(*out.receipt)));
+  }
   DSPERSE_RETURN_IF_ERROR(Install(*fresh, target, options, &out));
   return out;
 }

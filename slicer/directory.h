@@ -4,6 +4,7 @@
 #define DSPERSE_SLICER_DIRECTORY_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,11 +17,15 @@
 #include "slicer/extract.h"
 #include "slicer/metadata.h"
 #include "slicer/plan.h"
+#include "slicer/receipt.h"
 
 namespace dsperse {
 
-// Of model.onnx: DSperse reads no external data, and protobuf no more.
-inline constexpr uint64_t kMaxModelBytes = (uint64_t{1} << 31) - 1;
+// Unimplemented, with advice, where a model file of so many bytes would need external data, which DSperse
+// does not read.
+absl::Status CheckModelSize(uint64_t bytes);
+// The same for what the graph's weights alone take. Reads none of them.
+absl::Status CheckModelSize(const Graph& graph);
 
 struct WriteOptions {
   bool lazy = false;   // metadata and model.onnx only: DSperse makes the slices itself
@@ -28,12 +33,15 @@ struct WriteOptions {
   bool fsync = false;
   // Further files of the directory: name, content.
   std::vector<std::pair<std::string, std::string>> files;
+  // Set: this receipt, with every file of the directory among its outputs, becomes receipt.json.
+  const Receipt* receipt = nullptr;
 };
 
 struct WrittenDirectory {
   std::vector<std::string> files;  // relative paths, in the order written
   int64_t bytes = 0;
   std::string account;                     // slices.json, where the caller had one written
+  std::optional<Receipt> receipt;          // with WriteOptions::receipt
   std::vector<std::string> kept_circuits;  // slices whose compiled circuit was carried over
   std::vector<std::string> lost;           // with `force`: circuits and files given up
 };

@@ -102,13 +102,8 @@ void Warn(Prepared* prepared) {
     prepared->warnings.push_back(absl::StrCat("DSperse reports the first output of the last slice only, so not ",
                                               absl::StrJoin(unreported, ", ")));
   }
-  uint64_t weight_bytes = 0;
-  for (ValueId v : graph.Initializers(graph.main())) {
-    if (const Tensor* tensor = graph.InitializerTensor(v)) weight_bytes += static_cast<uint64_t>(tensor->num_bytes());
-  }
-  if (weight_bytes > kMaxModelBytes) {
-    prepared->warnings.push_back(absl::StrCat("the weights take ", weight_bytes,
-                                              " bytes: such a model can be planned, but not written"));
+  if (const absl::Status fits = CheckModelSize(graph); !fits.ok()) {
+    prepared->warnings.emplace_back(fits.message());
   }
   WarnOfLargeSlices(prepared);
 }

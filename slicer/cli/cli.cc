@@ -148,7 +148,9 @@ int RunCli(const std::vector<std::string>& arguments, CliContext::Streams stream
   AddCommands(app, context);
   for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
     command->fallthrough();
-    command->footer(kExitCodeHelp);
+    // A subcommand's own footer holds examples.
+    command->footer(absl::StrCat(command->get_footer(), command->get_footer().empty() ? "" : "\n",
+                                 kExitCodeHelp));
   }
   try {
     // CLI11 takes them last one first.

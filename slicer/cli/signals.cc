@@ -4,7 +4,6 @@
 #include "fold/ir/model_file.h"
 #include "slicer/cli/cli.h"
 #include "slicer/cli/exit_code.h"
-#include "slicer/cli/scratch_folder.h"
 #include "slicer/temporary_directory.h"
 
 namespace dsperse {
@@ -12,7 +11,6 @@ namespace {
 
 extern "C" void CleanUpAndExit(int signal) {
   CleanUpTemporaries();
-  CleanUpScratchFolder();
   TemporaryDirectory::CleanUp();
   _exit(kExitSignal + signal);
 }

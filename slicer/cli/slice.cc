@@ -5,16 +5,13 @@
 #include <optional>
 #include <ostream>
 #include <string>
-#include <utility>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "fold/ir/model_file.h"
 #include "fold/ir/status_macros.h"
-#include "fold/registry.h"
 #include "nlohmann/json.hpp"
 #include "slicer/cli/cli.h"
 #include "slicer/cli/exit_code.h"
@@ -22,16 +19,15 @@
 #include "slicer/cli/lowering_flags.h"
 #include "slicer/cli/model_in_out.h"
 #include "slicer/cli/slice_drop_in.h"
+#include "slicer/cli/slice_file.h"
 #include "slicer/cli/slice_text.h"
 #include "slicer/cli/text_table.h"
-#include "slicer/prepare.h"
 
 namespace dsperse {
 namespace {
 
 struct SliceFlags {
-  ModelFlags model;
-  std::string output;
+  SliceJob job;
   std::string policy = "budget";
   std::string minimize = "total";
   std::string cut;
@@ -42,8 +38,6 @@ struct SliceFlags {
   bool json = false;
   LoweringFlags lowering;
   DropInFlags drop_in;
-  PrepareOptions prepare;
-  WriteOptions write;
 };
 
 // The tensors to cut at: a list, or @file with one a line.
@@ -61,29 +55,14 @@ absl::StatusOr<std::vector<std::string>> ReadCuts(const std::string& text) {
   return cuts;
 }
 
-// Unimplemented, naming what is not proven and why.
-absl::Status RequireProvableSlices(const Prepared& prepared) {
-  const Target* target = prepared.plan_options.target;
-  if (target == nullptr) {
-    return UsageError("--require-provable needs a target: --target jstprove or ezkl");
-  }
-  DSPERSE_RETURN_IF_ERROR(RequireProvable(
-      MeasureProvability(*prepared.graph, *prepared.facts, *target), target->name()));
-  for (size_t i = 0; i < prepared.plan.slices.size(); ++i) {
-    const Slice& slice = prepared.plan.slices[i];
-    if (!slice.arithmetic || slice.provable) continue;
-    return absl::UnimplementedError(absl::StrCat("slice ", i, ": ", slice.reason));
-  }
-  return absl::OkStatus();
-}
-
-// Checks the flags and turns them into options.
+// Checks the flags and turns them into a job.
 absl::Status Interpret(SliceFlags& flags, CliContext& context) {
-  PrepareOptions& options = flags.prepare;
+  SliceJob& job = flags.job;
+  PrepareOptions& options = job.prepare;
   DSPERSE_RETURN_IF_ERROR(
-      ApplyDropInFlags(flags.drop_in, context, &flags.model.path, &flags.output, &options));
-  if (flags.model.path.empty()) return UsageError("IN.onnx is missing (or --model-dir DIR)");
-  if (flags.output.empty() && !flags.dry_run) {
+      ApplyDropInFlags(flags.drop_in, context, &job.model.path, &job.output, &options));
+  if (job.model.path.empty()) return UsageError("IN.onnx is missing (or --model-dir DIR)");
+  if (job.output.empty() && !flags.dry_run) {
     return UsageError("-o DIR is missing (or --dry-run, to see the plan only)");
   }
   const absl::StatusOr<Policy> policy = ParsePolicy(flags.policy);
@@ -98,57 +77,29 @@ absl::Status Interpret(SliceFlags& flags, CliContext& context) {
   options.target = flags.lowering.target;
   options.fold_options.pass_options.exact = flags.lowering.exact;
   options.fold_options.input_ranges = flags.lowering.input_ranges;
+  job.require_provable = flags.lowering.require_provable;
   DSPERSE_ASSIGN_OR_RETURN(options.plan.cuts, ReadCuts(flags.cut));
-  if ((*policy == Policy::kPoints) != !options.plan.cuts.empty()) {
+  if ((*policy == Policy::kPoints) == options.plan.cuts.empty()) {
     return UsageError("--policy points and --cut TENSOR,… (or @FILE) go together");
   }
-  const absl::StatusOr<PassList> passes = ParsePassList(options.fold_options.passes);
-  if (!passes.ok()) return UsageError(passes.status().message());
-  return absl::OkStatus();
-}
-
-absl::StatusOr<Prepared> LoadAndPrepare(const SliceFlags& flags, const PrepareOptions& options,
-                                        CliContext& context) {
-  context.Progress("loading …");
-  DSPERSE_ASSIGN_OR_RETURN(LoadedModel model, Load(flags.model, context));
-  context.Progress("folding and planning …");
-  return Prepare(std::move(model.graph), options);
-}
-
-absl::Status Write(const SliceFlags& flags, CliContext& context, Prepared* prepared,
-                   WrittenDirectory* written) {
-  context.Progress("writing …");
-  absl::StatusOr<WrittenDirectory> result = WriteSlices(*prepared, flags.output, flags.write);
-  if (absl::IsOutOfRange(result.status())) {
-    // A fused weight that isn't finite: once more with an eye on the weights.
-    PrepareOptions options = flags.prepare;
-    options.fold_options.pass_options.check_weights = true;
-    DSPERSE_ASSIGN_OR_RETURN(*prepared, LoadAndPrepare(flags, options, context));
-    result = WriteSlices(*prepared, flags.output, flags.write);
-  }
-  if (!result.ok()) {
-    const bool input = absl::IsUnimplemented(result.status()) || absl::IsOutOfRange(result.status());
-    return input ? result.status() : OutputError(result.status());
-  }
-  *written = *std::move(result);
-  return absl::OkStatus();
+  return CheckJob(job);
 }
 
 absl::Status RunSlice(SliceFlags& flags, CliContext& context) {
   DSPERSE_RETURN_IF_ERROR(Interpret(flags, context));
-  DSPERSE_ASSIGN_OR_RETURN(Prepared prepared, LoadAndPrepare(flags, flags.prepare, context));
-  if (flags.lowering.require_provable) {
-    DSPERSE_RETURN_IF_ERROR(RequireProvableSlices(prepared));
-  }
-  WrittenDirectory written;
-  if (flags.dry_run) {
-    DSPERSE_ASSIGN_OR_RETURN(written.account, SlicesAccount(prepared));
-  } else {
-    DSPERSE_RETURN_IF_ERROR(Write(flags, context, &prepared, &written));
-  }
-  context.Progress("");
+  DSPERSE_ASSIGN_OR_RETURN(const SlicedFile sliced, flags.dry_run ? PlanFile(flags.job, context)
+                                                                  : SliceFile(flags.job, context));
+  const Prepared& prepared = sliced.prepared;
+  const WrittenDirectory& written = sliced.written;
   for (const std::string& notice : prepared.notices) context.Note(notice);
   for (const std::string& warning : prepared.warnings) context.Warning(warning);
+  if (!written.kept_circuits.empty()) {
+    context.Note(absl::StrCat("carried over the compiled circuits of ",
+                              absl::StrJoin(written.kept_circuits, ", ")));
+  }
+  if (!written.lost.empty()) {
+    context.Note(absl::StrCat("--force gave up ", absl::StrJoin(written.lost, ", ")));
+  }
   nlohmann::ordered_json account = nlohmann::ordered_json::parse(written.account);
   if (flags.json) {
     account["backend"] = prepared.backend;
@@ -158,15 +109,9 @@ absl::Status RunSlice(SliceFlags& flags, CliContext& context) {
     return absl::OkStatus();
   }
   context.out() << BeforeSlicingText(prepared) << SlicesText(account, context);
-  if (flags.dry_run) return absl::OkStatus();
-  context.out() << absl::StrCat("written: ", flags.output, " (", written.files.size(), " files, ",
-                                HumanBytes(written.bytes), ")\n");
-  if (!written.kept_circuits.empty()) {
-    context.Note(absl::StrCat("carried over the compiled circuits of ",
-                              absl::StrJoin(written.kept_circuits, ", ")));
-  }
-  if (!written.lost.empty()) {
-    context.Note(absl::StrCat("--force gave up ", absl::StrJoin(written.lost, ", ")));
+  if (!flags.dry_run) {
+    context.out() << "written: " << flags.job.output << " (" << written.files.size() << " files, "
+                  << HumanBytes(written.bytes) << ")\n";
   }
   return absl::OkStatus();
 }
@@ -177,10 +122,10 @@ void AddSliceCommand(CLI::App& app, CliContext& context) {
   auto flags = std::make_shared<SliceFlags>();
   CLI::App* command = app.add_subcommand(
       "slice", "Fold, lower and cut a model into slices that DSperse compiles, runs and proves");
-  AddModelFlags(*command, flags->model);
+  AddModelFlags(*command, flags->job.model);
   command->get_option("model")->required(false);
-  PrepareOptions& prepare = flags->prepare;
-  command->add_option("-o,--output", flags->output, "The slices directory; one that is there is replaced")
+  PrepareOptions& prepare = flags->job.prepare;
+  command->add_option("-o,--output", flags->job.output, "The slices directory; one that is there is replaced")
       ->type_name("DIR");
   command->add_option("--policy", flags->policy,
                       "budget (least price), dsperse (its cuts), layer, points (--cut), whole");
@@ -190,18 +135,25 @@ void AddSliceCommand(CLI::App& app, CliContext& context) {
   command->add_option("--max-nodes", prepare.plan.max_nodes, "Most nodes of a slice (1000)");
   command->add_option("--cut", flags->cut, "Tensors to cut behind: a,b,c or @FILE with one a line");
   command->add_option("--backend", prepare.backend, "Whose prices count (jstprove_expander)");
-  command->add_option("--param", prepare.parameters, "KEY=VALUE of the backend; may be repeated");
+  command->add_option("--param", prepare.parameters, "KEY=VALUE of the backend; may be repeated")
+      ->allow_extra_args(false);
   AddLoweringFlags(*command, "; by default the backend's own", flags->lowering);
   command->add_option("--passes", prepare.fold_options.passes, "As for `fold`")->type_name("LIST");
   AddInputShapeFlags(*command, prepare.shapes);
   command->add_flag("--no-fold", flags->no_fold, "Neither fold nor lower");
   command->add_flag("--no-lower", flags->no_lower, "Fold, but do not rewrite for the target");
   command->add_flag("--dry-run", flags->dry_run, "Show the plan, write nothing");
-  command->add_flag("--lazy", flags->write.lazy, "Only metadata and model.onnx; DSperse makes the slices");
-  command->add_flag("--force", flags->write.force, "Give up what is lost when DIR is replaced: circuits of slices that change, other files");
-  command->add_flag("--fsync", flags->write.fsync, "Return when the files would survive a power loss");
+  command->add_flag("--lazy", flags->job.write.lazy, "Only metadata and model.onnx; DSperse makes the slices");
+  command->add_flag("--force", flags->job.write.force, "Give up what is lost when DIR is replaced: circuits of slices that change, other files");
+  command->add_flag("--fsync", flags->job.write.fsync, "Return when the files would survive a power loss");
   command->add_flag("--json", flags->json, "Print slices.json instead of the table");
   AddDropInFlags(*command, flags->drop_in);
+  command->footer(
+      "Examples:\n"
+      "  dsperse-slice slice resnet18.onnx -o slices\n"
+      "  dsperse-slice slice model.onnx --dry-run --budget 5000000\n"
+      "  dsperse-slice slice model.onnx -o slices --policy points --cut conv4_out,pool5_out\n"
+      "  dsperse-slice slice --model-dir model --output-dir model/slices --input-shape 1,3,224,224\n");
   command->callback([flags, &context] {
     context.SetAction([flags, &context] { return RunSlice(*flags, context); });
   });

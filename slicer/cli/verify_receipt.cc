@@ -1,8 +1,10 @@
 // dsperse-slice verify-receipt R.json IN.onnx
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <ostream>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -16,9 +18,10 @@
 #include "slicer/cli/fold_file.h"
 #include "slicer/cli/json_file.h"
 #include "slicer/cli/model_in_out.h"
-#include "slicer/cli/scratch_folder.h"
+#include "slicer/cli/slice_file.h"
 #include "slicer/cli/text_table.h"
 #include "slicer/receipt.h"
+#include "slicer/temporary_directory.h"
 
 namespace dsperse {
 namespace {
@@ -31,6 +34,7 @@ struct RepeatableCommand {
 };
 constexpr RepeatableCommand kCommands[] = {
     {"fold", RepeatFold},
+    {"slice", RepeatSlice},
 };
 
 struct VerifyReceiptFlags {
@@ -62,6 +66,22 @@ absl::StatusOr<Receipt> ReadReceipt(const std::string& path) {
   return ParseReceipt(text, path);
 }
 
+// For files that are only looked at: where the system wants temporary files (TMPDIR), for this user only.
+absl::StatusOr<std::unique_ptr<TemporaryDirectory>> ScratchFolder() {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path base = fs::temp_directory_path(error);
+  if (error) {
+    return OutputError(absl::UnavailableError(
+        absl::StrCat("the folder for temporary files (TMPDIR) is missing: ", error.message())));
+  }
+  absl::StatusOr<std::unique_ptr<TemporaryDirectory>> folder =
+      TemporaryDirectory::Create((base / "dsperse-slice").string());
+  if (!folder.ok()) return OutputError(folder.status());
+  fs::permissions((*folder)->path(), fs::perms::owner_all, error);
+  return folder;
+}
+
 absl::StatusOr<Comparison> Repeat(const VerifyReceiptFlags& flags, CliContext& context) {
   Stopwatch watch;
   DSPERSE_ASSIGN_OR_RETURN(const Receipt receipt, ReadReceipt(flags.receipt));
@@ -80,7 +100,7 @@ absl::StatusOr<Comparison> Repeat(const VerifyReceiptFlags& flags, CliContext& c
     comparison.files.push_back({"input", "", receipt.input.sha256, input.sha256});
     return comparison;
   }
-  DSPERSE_ASSIGN_OR_RETURN(const std::unique_ptr<ScratchFolder> folder, ScratchFolder::Create());
+  DSPERSE_ASSIGN_OR_RETURN(const std::unique_ptr<TemporaryDirectory> folder, ScratchFolder());
   DSPERSE_ASSIGN_OR_RETURN(
       const Receipt repeated,
       command->repeat(receipt, flags.model.path, folder->path(), context));
@@ -156,7 +176,7 @@ void AddVerifyReceiptCommand(CLI::App& app, CliContext& context) {
   auto flags = std::make_shared<VerifyReceiptFlags>();
   CLI::App* command = app.add_subcommand(
       "verify-receipt", "Do the work of a receipt again and compare the SHA-256 of every file");
-  command->add_option("receipt", flags->receipt, "As `fold --receipt` wrote it")
+  command->add_option("receipt", flags->receipt, "As `fold --receipt` wrote it, or receipt.json of a slices directory")
       ->required()
       ->type_name("R.json");
   AddModelFlags(*command, flags->model);

@@ -8,7 +8,6 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
-#include "slicer/cli/scratch_folder.h"
 #include "slicer/receipt.h"
 #include "tests/support/parse.h"
 #include "tests/support/run_cli.h"
@@ -241,28 +240,6 @@ TEST(VerifyReceipt, AnAlteredHashOfAnOutputIsNamed) {
   const CliResult result = Cli({"verify-receipt", dir.File("r.json"), in});
   EXPECT_EQ(result.code, 6);
   EXPECT_THAT(result.out, HasSubstr(absl::StrCat("output  differs  ", std::string(64, '0'), " recorded, ", hash, " here")));
-}
-
-TEST(ScratchFolder, IsGoneAtTheEndAndAfterASignal) {
-  std::string path;
-  {
-    const auto folder = ScratchFolder::Create();
-    ASSERT_TRUE(folder.ok());
-    path = (*folder)->path();
-    std::filesystem::create_directories((*folder)->File("slices/slice_0"));
-    std::ofstream((*folder)->File("slices/slice_0/model.onnx")) << "x";
-  }
-  EXPECT_FALSE(std::filesystem::exists(path));
-  const auto folder = ScratchFolder::Create();
-  ASSERT_TRUE(folder.ok());
-  for (int i = 0; i < 100; ++i) {
-    std::filesystem::create_directories((*folder)->File(absl::StrCat("slices/slice_", i, "/payload")));
-    std::ofstream((*folder)->File(absl::StrCat("slices/slice_", i, "/payload/model.onnx"))) << "x";
-  }
-  std::filesystem::create_directory_symlink("/", (*folder)->File("link"));
-  CleanUpScratchFolder();
-  EXPECT_FALSE(std::filesystem::exists((*folder)->path()));
-  EXPECT_TRUE(std::filesystem::exists("/tmp"));
 }
 
 TEST(CompareOutputs, WhatEitherLacksDiffers) {

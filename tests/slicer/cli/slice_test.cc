@@ -1,0 +1,232 @@
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "onnx/onnx_pb.h"
+#include "tests/support/parse.h"
+#include "tests/support/run_cli.h"
+#include "tests/support/temp_dir.h"
+
+namespace dsperse {
+namespace {
+
+namespace fs = std::filesystem;
+using ::dsperse::testing::Cli;
+using ::dsperse::testing::CliResult;
+using ::dsperse::testing::ExportAll;
+using ::dsperse::testing::ParseGraph;
+using ::dsperse::testing::TempDir;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using Json = nlohmann::ordered_json;
+
+std::string Net() {
+  return ExportAll(ParseGraph(R"(
+    g (float[1,1,4,4] x) => (float[1,2] y)
+      <float[2,1,1,1] w = {1, 2}, float[2] b = {0.5, -1}, int64[2] s = {32, 2}> {
+      [conv] c = Conv(x, w, b)
+      [relu] r = Relu(c)
+      [flat] f = Flatten(r)
+      [fill] fc = ConstantOfShape <value = float[1] {0.25}> (s)
+      [last] y = MatMul(f, fc)
+    })"));
+}
+
+std::map<std::string, std::string> Tree(const std::string& path) {
+  std::map<std::string, std::string> out;
+  for (const auto& entry : fs::recursive_directory_iterator(path)) {
+    if (!entry.is_regular_file()) continue;
+    std::ifstream in(entry.path(), std::ios::binary);
+    out[fs::relative(entry.path(), path).string()] = {std::istreambuf_iterator<char>(in),
+                                                      std::istreambuf_iterator<char>()};
+  }
+  return out;
+}
+
+TEST(SliceCommand, WritesADirectoryAndSaysWhatIsInIt) {
+  TempDir dir;
+  const std::string model = dir.Write("net.onnx", Net());
+  const CliResult result = Cli({"slice", model, "-o", dir.File("s"), "--policy", "layer"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("provable by jstprove: "), HasSubstr("Conv Flatten Max"),
+                                HasSubstr("2 slices, "), HasSubstr("2 of 2 provable (policy layer"),
+                                HasSubstr("written: ")));
+  const auto tree = Tree(dir.File("s"));
+  EXPECT_EQ(tree.count("metadata.msgpack"), 1u);
+  EXPECT_EQ(tree.count("slice_1/payload/slice_1.onnx"), 1u);
+  EXPECT_EQ(Cli({"verify", model, dir.File("s")}).code, 0);
+}
+
+TEST(SliceCommand, TwoRunsWriteTheSameBytes) {
+  TempDir dir;
+  const std::string model = dir.Write("net.onnx", Net());
+  ASSERT_EQ(Cli({"slice", model, "-o", dir.File("a")}).code, 0);
+  ASSERT_EQ(Cli({"slice", model, "-o", dir.File("b")}).code, 0);
+  EXPECT_EQ(Tree(dir.File("a")), Tree(dir.File("b")));
+}
+
+TEST(SliceCommand, ADryRunWritesNothing) {
+  TempDir dir;
+  const std::string model = dir.Write("net.onnx", Net());
+  const CliResult dry = Cli({"slice", model, "--dry-run", "-o", dir.File("s"), "--json"});
+  ASSERT_EQ(dry.code, 0) << dry.err;
+  EXPECT_THAT(dir.Names(), ::testing::ElementsAre("net.onnx"));
+  ASSERT_EQ(Cli({"slice", model, "-o", dir.File("s")}).code, 0);
+  Json account = Json::parse(dry.out);
+  for (const char* key : {"backend", "notices", "warnings"}) EXPECT_EQ(account.erase(key), 1u) << key;
+  EXPECT_EQ(account, Json::parse(dir.Read("s/slices.json")));
+}
+
+TEST(SliceCommand, ItsReceiptCoversEveryFileAndCanBeRepeated) {
+  TempDir dir;
+  const std::string model = dir.Write("net.onnx", Net());
+  for (const char* policy : {"budget", "dsperse", "layer", "points", "whole"}) {
+    SCOPED_TRACE(policy);
+    std::vector<std::string> run = {"slice", model, "-o", dir.File("s"), "--policy", policy, "--max-nodes", "3"};
+    if (absl::string_view(policy) == "points") run.insert(run.end(), {"--cut", "f"});
+    ASSERT_EQ(Cli(run).code, 0);
+    const Json receipt = Json::parse(dir.Read("s/receipt.json"));
+    auto files = Tree(dir.File("s"));
+    files.erase("receipt.json");
+    EXPECT_EQ(receipt["outputs"].size(), files.size());
+    for (const Json& output : receipt["outputs"]) {
+      EXPECT_EQ(output["bytes"].get<size_t>(), files[output["name"].get<std::string>()].size());
+    }
+    const CliResult repeated = Cli({"verify-receipt", dir.File("s/receipt.json"), model});
+    EXPECT_EQ(repeated.code, 0) << repeated.out << repeated.err;
+    const std::string altered = absl::StrReplaceAll(dir.Read("s/receipt.json"), {{"\"max_nodes\": 3", "\"max_nodes\": 2"}});
+    // A slice of the whole model has no such limit.
+    EXPECT_EQ(Cli({"verify-receipt", dir.Write("r.json", altered), model}).code, 6);
+  }
+}
+
+TEST(SliceCommand, TakesTheFlagsOfDsperseSlice) {
+  TempDir dir;
+  fs::create_directory(dir.File("m"));
+  dir.Write("m/model.onnx", Net());
+  const CliResult result =
+      Cli({"slice", "--model-dir", dir.File("m"), "--tile-size", "512", "--proof-system", "remainder",
+           "--input-shape", "1,1,4,4", "--circuit-ops", "Conv,Max,Flatten", "--log-level", "info"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("--tile-size is not used"), HasSubstr("--log-level is not used")));
+  const Json account = Json::parse(dir.Read("m/slices/slices.json"));
+  EXPECT_EQ(account["circuit_ops"], Json({"Conv", "Max", "Flatten"}));
+  // The last layer is not among them.
+  EXPECT_EQ(account["totals"]["slices"], 2);
+  EXPECT_EQ(account["slices"][0]["provable"], true);
+  EXPECT_EQ(account["slices"][1]["provable"], false);
+  EXPECT_THAT(account["slices"][1]["reason"].get<std::string>(), HasSubstr("not among the operators"));
+  EXPECT_EQ(Cli({"slice", "--model-dir", dir.File("m"), "--output-dir", dir.File("o")}).code, 0);
+  EXPECT_TRUE(fs::exists(dir.File("o/metadata.msgpack")));
+}
+
+TEST(SliceCommand, WhatMakesNoSenseIsAUsageError) {
+  TempDir dir;
+  const std::string model = dir.Write("net.onnx", Net());
+  const std::vector<std::vector<std::string>> wrong = {
+      {model},
+      {"--dry-run"},
+      {model, "--dry-run", "--model-dir", dir.File(".")},
+      {model, "-o", dir.File("a"), "--output-dir", dir.File("b")},
+      {model, "--dry-run", "--policy", "cheapest"},
+      {model, "--dry-run", "--minimize", "everything"},
+      {model, "--dry-run", "--policy", "points"},
+      {model, "--dry-run", "--cut", "f"},
+      {model, "--dry-run", "--policy", "points", "--cut", absl::StrCat("@", dir.File("missing"))},
+      {model, "--dry-run", "--backend", "abacus"},
+      {model, "--dry-run", "--target", "abacus"},
+      {model, "--dry-run", "--param", "colour=red"},
+      {model, "--dry-run", "--passes", "fold_constant"},
+      {model, "--dry-run", "--max-nodes", "0"},
+      {model, "--dry-run", "--max-bits", "0"},
+      {model, "--dry-run", "--proof-system", "groth16"},
+  };
+  for (std::vector<std::string> arguments : wrong) {
+    arguments.insert(arguments.begin(), "slice");
+    const CliResult result = Cli(arguments);
+    EXPECT_EQ(result.code, 2) << result.err;
+    EXPECT_THAT(result.out, IsEmpty());
+  }
+  EXPECT_EQ(Cli({"slice", model, "--dry-run", "--policy", "points", "--cut", "nowhere"}).code, 3);
+}
+
+TEST(SliceCommand, CutsAreReadFromAFile) {
+  TempDir dir;
+  const std::string model = dir.Write("net.onnx", Net());
+  const std::string cuts = dir.Write("cuts", "c\n\n f \n");
+  const CliResult result =
+      Cli({"slice", model, "--dry-run", "--policy", "points", "--cut", "@" + cuts, "--no-fold", "--json"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(Json::parse(result.out)["totals"]["slices"], 3);
+}
+
+TEST(SliceCommand, SaysWhatDsperseCannotDo) {
+  TempDir dir;
+  const std::string two = dir.Write("two.onnx", ExportAll(ParseGraph(R"(
+    g (float[4] x, float[4] z) => (float[4] early, float[4] y) {
+      early = Add(x, z)
+      y = Sigmoid(early)
+    })")));
+  const CliResult result = Cli({"slice", two, "--dry-run"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("2 inputs"), HasSubstr("so not 'y'")));
+  EXPECT_THAT(Cli({"slice", dir.Write("net.onnx", Net()), "--dry-run"}).err, Not(HasSubstr("warning")));
+}
+
+TEST(SliceCommand, WarnsOfCircuitsTooLargeToCompile) {
+  TempDir dir;
+  const std::string model = dir.Write("wide.onnx", ExportAll(ParseGraph(R"(
+    g (float[1,16,256,256] x) => (float[1,16,256,256] y) <int64[4] s = {16,16,3,3}> {
+      w = ConstantOfShape <value = float[1] {0.5}> (s)
+      y = Conv <pads = [1,1,1,1]> (x, w)
+    })")));
+  EXPECT_THAT(Cli({"slice", model, "--dry-run"}).err, HasSubstr("slice 0 has 150 million multiply-adds"));
+}
+
+TEST(SliceCommand, NamesTheSlicesOverTheBudget) {
+  TempDir dir;
+  const CliResult result = Cli({"slice", dir.Write("net.onnx", Net()), "--dry-run", "--budget", "10"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("cost more than the budget of 10 constraints"));
+  EXPECT_THAT(result.out, HasSubstr(", over the budget"));
+}
+
+// A weight of 2 GiB in a file with a hole: nothing of it is read.
+TEST(SliceCommand, AModelThatDsperseCannotReadIsNotSupported) {
+  TempDir dir;
+  Graph graph = ParseGraph(R"(
+    <ir_version: 8, opset_import: ["": 17]>
+    g (int64[1] i) => (float[1,1024] y) <float[1,1] w = {1}> { y = Gather(w, i) })");
+  onnx::ModelProto proto;
+  ASSERT_TRUE(proto.ParseFromString(ExportAll(graph)));
+  constexpr int64_t kRows = (int64_t{1} << 31) / 4096 + 1;
+  onnx::TensorProto* weight = proto.mutable_graph()->mutable_initializer(0);
+  weight->Clear();
+  weight->set_name("w");
+  weight->set_data_type(onnx::TensorProto::FLOAT);
+  weight->add_dims(kRows);
+  weight->add_dims(1024);
+  weight->set_data_location(onnx::TensorProto::EXTERNAL);
+  auto* location = weight->add_external_data();
+  location->set_key("location");
+  location->set_value("weights");
+  std::ofstream(dir.File("weights")).close();
+  fs::resize_file(dir.File("weights"), static_cast<uintmax_t>(kRows) * 4096);
+  const std::string model = dir.Write("large.onnx", proto.SerializeAsString());
+  const CliResult result = Cli({"slice", model, "-o", dir.File("s"), "--no-fold", "--backend", "r1cs_circom"});
+  EXPECT_EQ(result.code, 4) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("cut the model in two"));
+  EXPECT_FALSE(fs::exists(dir.File("s")));
+}
+
+}  // namespace
+}  // namespace dsperse
