@@ -143,6 +143,9 @@ absl::StatusOr<std::vector<Tensor>> EvaluateUniform(const OpDef& row, const Eval
   if (!any_uniform || (inputs.size() > 1 && node.domain().empty() && node.opset() < 7)) {
     return std::vector<Tensor>();
   }
+  // These broadcast into their first input only; where that isn't so the plain way says what is wrong.
+  const bool one_way = row.op_type == "PRelu" || row.op_type == "Clip";
+  if (one_way && (inputs[0] == nullptr || dims != inputs[0]->dims())) return std::vector<Tensor>();
   absl::StatusOr<int64_t> count = NumElements(dims);
   if (!count.ok() || *count <= 1) return std::vector<Tensor>();
   DSPERSE_ASSIGN_OR_RETURN(std::vector<Tensor> results, row.evaluate(context, node, pointers));

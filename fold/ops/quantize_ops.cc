@@ -274,6 +274,7 @@ absl::StatusOr<Tensor> Product(const EvalContext& context, const NodeView& node,
   const Tensor* a_zero = InputAt(inputs, at.a_zero);
   const Tensor* b_zero = InputAt(inputs, at.b_zero);
   const Tensor& b_tensor = *inputs[static_cast<size_t>(at.b)];
+  if (conv && b_tensor.rank() < 3) return InvalidNode(node, absl::StrCat("weights ", DimsToString(b_tensor.dims())));
   if (conv && a_zero != nullptr && a_zero->num_elements() != 1) {
     return InvalidNode(node, absl::StrCat("a zero point of ", DimsToString(a_zero->dims()), " for the input"));
   }

@@ -98,6 +98,10 @@ absl::StatusOr<Outputs> EvaluateUnsqueeze(const EvalContext&, const NodeView& no
   DSPERSE_ASSIGN_OR_RETURN(const auto given, InputOrAttr(node, inputs, 1, "axes"));
   if (!given.has_value()) return InvalidNode(node, "axes are missing");
   const int rank = static_cast<int>(in.size() + given->size());
+  // From opset 11 on they may count from the end; ONNX infers nonsense for those before.
+  if (node.opset() < 11 && std::any_of(given->begin(), given->end(), [](int64_t axis) { return axis < 0; })) {
+    return InvalidNode(node, "negative axes before opset 11");
+  }
   DSPERSE_ASSIGN_OR_RETURN(const std::vector<int> axes, NormalizeAxes(node, *given, rank));
   Dims dims;
   auto next = in.begin();

@@ -6,11 +6,13 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
 #include "fold/ops/broadcast.h"
 #include "fold/ops/eval_util.h"
 #include "fold/ops/families.h"
+#include "fold/ops/schema_bridge.h"
 #include "fold/ops/strided.h"
 
 namespace dsperse {
@@ -180,6 +182,32 @@ absl::StatusOr<Outputs> EvaluateTile(const EvalContext& context, const NodeView&
   return Single(tiled.WithDims(std::move(dims)));
 }
 
+// As ONNX's function, but for its opset 10, which gives a sliced dimension of unknown size the name of the
+// whole one.
+absl::Status InferSlice(const Graph&, const NodeView& node, absl::Span<const Fact* const> inputs,
+                        absl::Span<Fact> outputs) {
+  DSPERSE_RETURN_IF_ERROR(InferBySchema(node, inputs, outputs));
+  if (node.opset() != 10 || outputs.empty() || !outputs[0].shape.has_rank()) return absl::OkStatus();
+  const int rank = outputs[0].shape.rank();
+  std::vector<bool> sliced(static_cast<size_t>(rank), true);
+  if (inputs.size() > 3 && inputs[3] != nullptr && inputs[3]->value.has_value()) {
+    const absl::StatusOr<std::vector<int64_t>> axes = ToInts(*inputs[3]->value);
+    if (axes.ok()) {
+      sliced.assign(static_cast<size_t>(rank), false);
+      for (int64_t axis : *axes) {
+        DSPERSE_ASSIGN_OR_RETURN(const int normal, NormalizeAxis(node, axis, rank));
+        sliced[static_cast<size_t>(normal)] = true;
+      }
+    }
+  }
+  absl::InlinedVector<Dim, 4> dims(outputs[0].shape.dims().begin(), outputs[0].shape.dims().end());
+  for (size_t i = 0; i < dims.size(); ++i) {
+    if (sliced[i] && !dims[i].known()) dims[i] = Dim();
+  }
+  outputs[0].shape = Shape(std::move(dims));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void AppendSliceOps(std::vector<OpDef>* rows) {
@@ -190,6 +218,7 @@ void AppendSliceOps(std::vector<OpDef>* rows) {
     row.evaluate = evaluate;
     row.moves_data = true;
     row.any_payload = true;
+    if (op_type == "Slice") row.infer = &InferSlice;
     rows->push_back(row);
   };
   add("Slice", 1, &EvaluateSlice);

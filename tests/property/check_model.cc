@@ -168,7 +168,10 @@ absl::Status CheckSlicing(const RandomModel& random) {
       feed.push_back(it->second);
     }
     const absl::StatusOr<std::vector<Tensor>> results = RunGraph(*slice, feed, OneThread());
-    if (!results.ok()) return Broken(absl::StrCat("slice ", i, ": ", results.status().message()), *slice);
+    if (!results.ok()) {
+      return absl::InternalError(absl::StrCat("slice ", i, ": ", results.status().message(), "\n", Text(*slice),
+                                              "\nof\n", Text(*prepared->graph), "\nfrom\n", Text(original)));
+    }
     const std::vector<std::string> names = Names(*slice, slice->Outputs(slice->main()));
     for (size_t k = 0; k < names.size(); ++k) values[names[k]] = (*results)[k];
   }
