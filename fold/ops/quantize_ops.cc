@@ -89,6 +89,11 @@ absl::StatusOr<Granularity> FindGranularity(const NodeView& node, const Tensor& 
   return out;
 }
 
+// float from the beginning, float16 and bfloat16 from opset 19 on.
+bool IsScaleType(const NodeView& node, DType type) {
+  return type == DType::kFloat || (node.opset() >= 19 && (type == DType::kFloat16 || type == DType::kBfloat16));
+}
+
 double RoundTo(DType type, double value) {
   switch (type) {
     case DType::kFloat: return static_cast<double>(static_cast<float>(value));
@@ -125,7 +130,7 @@ absl::StatusOr<Outputs> QuantizeLinear(const EvalContext& context, const NodeVie
   const Tensor& x = *inputs[0];
   const Tensor& scale = *inputs[1];
   const Tensor* zero_point = InputAt(inputs, 2);
-  if (!IsFloat(x.dtype()) || x.dtype() == DType::kDouble) return UnsupportedType(node, x.dtype());
+  if (!IsScaleType(node, x.dtype())) return UnsupportedType(node, x.dtype());
   if (scale.dtype() != x.dtype()) return Unsupported(node, x.dtype(), "a scale of another type");
   const int64_t precision = node.Int("precision", 0);
   if (precision != 0 && precision != static_cast<int64_t>(scale.dtype())) {
@@ -180,6 +185,7 @@ absl::StatusOr<Outputs> DequantizeLinear(const EvalContext& context, const NodeV
   const Tensor& x = *inputs[0];
   const Tensor& scale = *inputs[1];
   const Tensor* zero_point = InputAt(inputs, 2);
+  if (!IsScaleType(node, scale.dtype())) return UnsupportedType(node, scale.dtype());
   double low = 0;
   double high = 0;
   if (!IntegerLimits(x.dtype(), &low, &high) && !IsSmallFloat(x.dtype()) && x.dtype() != DType::kInt32) {

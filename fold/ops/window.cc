@@ -165,7 +165,12 @@ absl::StatusOr<Window> ConvTransposeWindow(const NodeView& node, absl::Span<cons
   }
   for (size_t i = 0; i < rank; ++i) {
     const int a = 3 - static_cast<int>(rank - i);
-    const int64_t steps = std::max<int64_t>(spatial[i] - 1, 0);
+    // ONNX's formula has a negative number of steps here.
+    if (spatial[i] == 0) {
+      return absl::UnimplementedError(
+          absl::StrCat(node.op_type(), " ", node.name(), ": an axis without elements"));
+    }
+    const int64_t steps = spatial[i] - 1;
     if (steps > kLargest / window.stride[a]) {
       return InvalidNode(node, absl::StrCat(spatial[i], " elements with stride ", window.stride[a]));
     }
