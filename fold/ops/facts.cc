@@ -46,6 +46,12 @@ void Facts::Rep::Store(ValueId value, Fact fact) {
   if (trials > 0) journal.push_back(value);
 }
 
+Facts::Rep::Rep(const Graph* of, FactsOptions with) : graph(*of), options(with) {
+  for (ValueId input : graph.Inputs(graph.main())) {
+    open_inputs = open_inputs || !graph.DeclaredShape(input).is_static();
+  }
+}
+
 void Facts::Rep::Note(const NodeView& node, const absl::Status& status) {
   if (absl::IsInvalidArgument(status) && first_error.ok()) {
     first_error = absl::InvalidArgumentError(absl::StrCat(Where(node), ": ", status.message()));
@@ -60,16 +66,20 @@ bool Facts::Rep::MergeDeclared(ValueId value, Fact* fact) const {
   fact->dtype = type;
   const Shape declared = graph.DeclaredShape(value);
   if (!declared.has_rank()) return true;
-  if (!fact->shape.has_rank()) {
-    fact->shape = declared;
-    return true;
-  }
-  if (declared.rank() != fact->shape.rank()) return false;
-  absl::InlinedVector<Dim, 4> dims(fact->shape.dims().begin(), fact->shape.dims().end());
+  if (fact->shape.has_rank() && declared.rank() != fact->shape.rank()) return false;
+  absl::InlinedVector<Dim, 4> dims(static_cast<size_t>(declared.rank()));
+  if (fact->shape.has_rank()) dims.assign(fact->shape.dims().begin(), fact->shape.dims().end());
+  // An input of the model is what it is declared to be. Of a result files tell less: exporters give one name to
+  // every open dimension, and sizes stay behind when a batch is opened up. So there a name says nothing, nor does a
+  // size of what inference left open in a model whose inputs are open.
+  const bool is_input = graph.IsInput(value) && graph.BlockOf(value) == graph.main();
+  const bool sizes = !open_inputs || !fact->shape.has_rank();
   for (int i = 0; i < declared.rank(); ++i) {
     const Dim& dim = declared.dim(i);
-    if (dim.known() && dims[i].known() && dim != dims[i]) return false;
-    if (!dims[i].known() && (dim.known() || dims[i].name().empty())) dims[i] = dim;
+    Dim& known = dims[static_cast<size_t>(i)];
+    if (dim.known() && known.known() && dim != known) return false;
+    if (known.known() || !known.name().empty()) continue;
+    if (is_input || (dim.known() && sizes)) known = dim;
   }
   fact->shape = Shape(std::move(dims));
   return true;

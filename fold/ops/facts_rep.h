@@ -26,7 +26,10 @@ struct Facts::Rep {
   std::vector<ValueId> journal;
   int trials = 0;
 
-  Rep(const Graph* of, FactsOptions with) : graph(*of), options(with) {}
+  // Has an input of the model an open dimension? Then sizes declared of results may be of another run.
+  bool open_inputs = false;
+
+  Rep(const Graph* of, FactsOptions with);
 
   bool Known(ValueId value) const {
     return static_cast<size_t>(value.index) < facts.size() && facts[value.index] != nullptr;
