@@ -137,6 +137,10 @@ class Matcher {
         Refuse(producer.id(), step.why_not);
         break;
       }
+      if (const std::string why = WhyBroadcastsData(graph_, *step, fusion_.owner.in, context_); !why.empty()) {
+        Refuse(producer.id(), why);
+        break;
+      }
       value = producer.input(step->data_input);
       fusion_.before.push_back(*std::move(step));
     }

@@ -77,6 +77,10 @@ class Joiner {
         if (!step.why_not.empty()) refusals_.emplace(previous, step.why_not);
         break;
       }
+      if (std::string why = WhyBroadcastsData(graph_, *step, axis_, context_); !why.empty()) {
+        refusals_.emplace(previous, std::move(why));
+        break;
+      }
       const ValueId data = node.input(step->data_input);
       join_.before.push_back(*std::move(step));
       previous = graph_.HasSingleNodeUse(data) ? graph_.Producer(data) : NodeId();

@@ -232,6 +232,25 @@ absl::StatusOr<Matched<AffineStep>> MatchAffineStep(const Graph& graph, NodeId i
   return MatchArithmetic(graph, node, data, axis);
 }
 
+std::string WhyBroadcastsData(const Graph& graph, const AffineStep& step, const ChannelAxis& axis,
+                              PassContext& context) {
+  if (step.is_batchnorm()) return "";
+  const bool one = step.scale.size() + step.shift.size() == 1;  // an element: only the rank counts
+  const ValueId data = graph.node(step.node).input(step.data_input);
+  const auto fits = [&](const Shape& shape) {
+    if (!shape.has_rank() || shape.rank() != axis.rank) return false;
+    const Dim& channels = shape.dim(axis.axis);
+    return one || (channels.known() && channels.size() == axis.channels);
+  };
+  const Shape declared = graph.DeclaredShape(data);
+  if (fits(declared)) return "";
+  const Shape inferred = context.facts().ShapeOf(data);
+  if (fits(inferred)) return "";
+  return absl::StrCat("its constant broadcasts its input of shape ", inferred.ToString(),
+                      ", or may: the result has ", axis.channels, " channels on axis ", axis.axis, " of ",
+                      axis.rank);
+}
+
 bool IsAffineCandidate(const Graph& graph, const NodeView& node) {
   if (node.Is("BatchNormalization")) return true;
   if (!IsArithmetic(node) || node.num_inputs() != 2) return false;

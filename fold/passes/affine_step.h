@@ -15,6 +15,7 @@
 
 #include "absl/status/statusor.h"
 #include "fold/ir/graph.h"
+#include "fold/pass.h"
 #include "fold/passes/match.h"
 
 namespace dsperse {
@@ -61,6 +62,11 @@ std::string WhyNotInference(const NodeView& batch_norm);
 // Errors: those of reading the constants.
 absl::StatusOr<Matched<AffineStep>> MatchAffineStep(const Graph& graph, NodeId node, ValueId data,
                                                     const ChannelAxis& axis);
+
+// Why the step may give its data another shape, or "": a constant of more channels or dimensions than the data
+// broadcasts it. To be asked of steps whose data isn't a linear operator's or BatchNormalization's result.
+std::string WhyBroadcastsData(const Graph& graph, const AffineStep& step, const ChannelAxis& axis,
+                              PassContext& context);
 
 // A BatchNormalization, or one of the arithmetic operators above with a constant operand.
 bool IsAffineCandidate(const Graph& graph, const NodeView& node);

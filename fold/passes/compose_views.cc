@@ -248,7 +248,9 @@ Rewritten ComposePads(Graph& graph, NodeId id, PassContext& context) {
   std::vector<int64_t> sum;
   for (size_t i = 0; i < a->size(); ++i) {
     if ((*a)[i] < 0 || (*b)[i] < 0) return NoMatch<bool>("it, or the Pad before it, crops");
-    sum.push_back((*a)[i] + (*b)[i]);
+    int64_t both = 0;
+    if (__builtin_add_overflow((*a)[i], (*b)[i], &both)) return NoMatch<bool>("its pads are out of range");
+    sum.push_back(both);
   }
   context.Applied(node, absl::StrCat("took in ", Describe(graph, inner)));
   graph.SetInput(id, 1, AddInts(graph, node, "pads", sum));

@@ -12,6 +12,7 @@
 // once. Chains of nothing but BatchNormalizations behind an operator are fuse_conv_batchnorm's.
 // Declines when (each with a remark on the node)
 //   - the constant has another shape: checked on shapes, never by squeezing;
+//   - a constant before the operator broadcasts its data, or the data's channels aren't known;
 //   - the value between them has another reader, is an output, or is captured by a body;
 //   - weight, bias or parameters are not constant, or a result is not finite;
 //   - a shift before a Conv would have to reach its padding (auto_pad SAME counts as padding), or before a

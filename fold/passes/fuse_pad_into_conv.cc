@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "fold/passes/affine_fusion.h"
 #include "fold/passes/constants.h"
 #include "fold/passes/match.h"
 
@@ -29,6 +30,10 @@ struct PadFusion {
 };
 
 bool IsPool(const NodeView& node) { return node.Is("MaxPool") || node.Is("AveragePool"); }
+
+bool PadsItsInput(const NodeView& node) {
+  return node.Is("Conv") || node.Is("ConvTranspose") || IsPool(node);
+}
 
 // Rank of the operator's input, or 0 where it isn't said.
 int RankOf(const Graph& graph, const NodeView& node) {
@@ -99,6 +104,10 @@ std::string WhyNotItsPadding(const NodeView& node, const SpatialPad& pad, bool h
       return absl::StrCat("it pads a MaxPool with ", pad.value, ", which may win");
     }
     if (node.output(1).valid()) return "the MaxPool's indices count the padding";
+    // Such a window may lie in the padding alone, where a pool's own result is not said.
+    for (int64_t dilation : node.Ints("dilations")) {
+      if (dilation != 1) return "the MaxPool has dilations above 1";
+    }
   } else if (pad.value != 0) {
     return absl::StrCat("it pads with ", pad.value);
   }
@@ -128,15 +137,17 @@ std::string WhyTooWide(const NodeView& node, const std::vector<int64_t>& pads) {
 
 Matched<PadFusion> MatchFusion(const Graph& graph, const NodeView& pad) {
   const ValueId padded = pad.output(0);
-  if (!padded.valid() || !graph.HasSingleNodeUse(padded)) {
-    return NoMatch<PadFusion>();
+  if (!padded.valid()) return NoMatch<PadFusion>();
+  NodeId taker;  // a reader that could take it in
+  for (const Use& use : graph.Uses(padded)) {
+    if (!use.is_block_output() && use.index == 0 && PadsItsInput(graph.node(use.node))) taker = use.node;
   }
-  const Use use = graph.Uses(padded)[0];
-  const NodeView node = graph.node(use.node);
+  if (!taker.valid()) return NoMatch<PadFusion>();
+  if (!graph.HasSingleNodeUse(padded)) {
+    return NoMatch<PadFusion>(absl::StrCat("its result ", WhyStillNeeded(graph, padded)));
+  }
+  const NodeView node = graph.node(taker);
   const bool transposed = node.Is("ConvTranspose");
-  if (use.index != 0 || !(node.Is("Conv") || transposed || IsPool(node))) {
-    return NoMatch<PadFusion>();
-  }
   const int rank = RankOf(graph, node);
   if (rank < 3) return NoMatch<PadFusion>("the rank of its input is unknown");
   Matched<SpatialPad> found = MatchPad(graph, pad, rank);
@@ -164,7 +175,9 @@ Matched<PadFusion> MatchFusion(const Graph& graph, const NodeView& pad) {
       continue;
     }
     // Zeros around the input of a ConvTranspose make a border of amount · stride, which its pads crop.
-    own[i] -= amount * strides[i % spatial];
+    int64_t border = 0;
+    if (__builtin_mul_overflow(amount, strides[i % spatial], &border)) border = own[i] + 1;
+    own[i] -= border;
     if (own[i] < 0 || node.HasAttr("output_shape")) {
       return NoMatch<PadFusion>("the ConvTranspose doesn't crop what the padding adds");
     }

@@ -151,8 +151,8 @@ bool OnlyChangesShape(const NodeView& node) {
 }
 
 // Of one input or into one output, nothing is left to do.
-bool IsSingle(const NodeView& node) {
-  if (node.Is("Split")) return node.num_outputs() == 1;
+bool IsSingle(const NodeView& node, PassContext& context) {
+  if (node.Is("Split")) return node.num_outputs() == 1 && KeepsShape(node, node.input(0), context);
   return node.num_inputs() == 1 && (node.Is("Concat") || node.Is("Sum") || node.Is("Mean") ||
                                     node.Is("Max") || node.Is("Min"));
 }
@@ -163,7 +163,7 @@ Matched<NoOp> MatchNoOp(const Graph& graph, const NodeView& node, PassContext& c
   if (!node.domain().empty()) return kNone();
   const ValueId input = node.input(0);
   if (!input.valid() || !node.output(0).valid()) return kNone();
-  if (node.Is("Identity") || IsSingle(node)) return Returns(input);
+  if (node.Is("Identity") || IsSingle(node, context)) return Returns(input);
   if (node.Is("Dropout")) return MatchDropout(graph, node);
   if (node.Is("Cast") || node.Is("CastLike")) {
     const DType type = context.facts().TypeOf(input);

@@ -104,7 +104,9 @@ TEST(FusePadIntoConv, AnotherReaderKeepsThePad) {
   Graph graph = ParseGraph(absl::StrCat(
       "g (float[1, 1, 4, 4] x) => (float[a, b, c, d] y, float[e, f, g, h] z) <float[1, 1, 2, 2] w = "
       "{1, 2, 3, 4}, ", kPads, "> { a = Pad(x, p) y = Conv(a, w) z = Relu(a) }"));
-  EXPECT_FALSE(RunPass(FusePadIntoConv(), graph).changed);
+  const PassResult result = RunPass(FusePadIntoConv(), graph);
+  EXPECT_FALSE(result.changed);
+  EXPECT_THAT(MissTexts(result), ElementsAre("its result has 2 readers"));
 }
 
 }  // namespace

@@ -1,0 +1,139 @@
+// Graphs on which a plausible rewrite would be wrong: each was once a suspicion. The harness compares results
+// before and after; the expectations say what is to stay.
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "fold/passes/compose_views.h"
+#include "fold/passes/eliminate_identity_ops.h"
+#include "fold/passes/fuse_affine.h"
+#include "fold/passes/fuse_pad_into_conv.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/parse.h"
+#include "tests/support/run_pass.h"
+
+namespace dsperse {
+namespace {
+
+using ::dsperse::testing::MissTexts;
+using ::dsperse::testing::Ops;
+using ::dsperse::testing::ParseGraph;
+using ::dsperse::testing::PassResult;
+using ::dsperse::testing::RunFold;
+using ::dsperse::testing::RunPass;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// ---- a constant that broadcasts the data, before an operator that would absorb it ----
+
+struct Broadcasting {
+  const char* name;
+  const char* input;
+  const char* constants;
+  const char* nodes;
+  const char* ops;
+};
+class StepsThatBroadcast : public ::testing::TestWithParam<Broadcasting> {};
+
+TEST_P(StepsThatBroadcast, Stay) {
+  const Broadcasting& c = GetParam();
+  Graph graph = ParseGraph(absl::StrCat("g (", c.input, ") => (float[a, b, c, d] y) <", c.constants, "> { ", c.nodes, " }"));
+  const PassResult result = RunPass(FuseAffine(), graph, {}, {.symbolic_dim = 1});
+  EXPECT_FALSE(result.changed);
+  EXPECT_EQ(Ops(graph), c.ops);
+  EXPECT_THAT(MissTexts(result), Contains(HasSubstr("broadcasts its input")));
+}
+
+constexpr char kConv[] = "float[2, 3, 1, 1] w = {1, 2, 3, 4, 5, 6}, float[3, 1, 1] c = {2, 3, 4}, float[3] p = {1, 2, 3}, float[1, 1, 1, 1] s = {2}";
+
+INSTANTIATE_TEST_SUITE_P(
+    Cases, StepsThatBroadcast,
+    ::testing::Values(
+        Broadcasting{"mul", "float[1, 1, 4, 4] x", kConv, "m = Mul(x, c) y = Conv(m, w)", "Mul Conv"},
+        Broadcasting{"add", "float[1, 1, 4, 4] x", kConv, "m = Add(c, x) y = Conv(m, w)", "Add Conv"},
+        Broadcasting{"scalar of higher rank", "float[3, 4, 4] x", kConv, "m = Mul(x, s) y = Conv(m, w)", "Mul Conv"},
+        Broadcasting{"symbolic", "float[1, C, 4, 4] x", kConv, "m = Mul(x, c) y = Conv(m, w)", "Mul Conv"},
+        Broadcasting{"batch norm", "float[1, 1, 4, 4] x", kConv, "m = Mul(x, c) y = BatchNormalization(m, p, p, p, p)",
+                     "Mul BatchNormalization"},
+        Broadcasting{"batch norm, rank", "float[3, 4, 4] x", kConv,
+                     "m = Mul(x, s) y = BatchNormalization(m, p, p, p, p)", "Mul BatchNormalization"},
+        Broadcasting{"matrix", "float[2, 5, 4, 1] x", "float[3, 2] w = {1, 2, 3, 4, 5, 6}, float[3] c = {2, 3, 4}",
+                     "m = Mul(x, c) y = MatMul(m, w)", "Mul MatMul"}),
+    [](const auto& test) {
+      std::string name = test.param.name;
+      for (char& ch : name) {
+        if (!isalnum(static_cast<unsigned char>(ch))) ch = '_';
+      }
+      return name;
+    });
+
+TEST(StepsThatBroadcast, EndTheChain) {
+  Graph graph = ParseGraph(absl::StrCat("g (float[1, 1, 4, 4] x) => (float[a, b, c, d] y) <", kConv,
+                                        "> { m = Mul(x, c) n = Add(m, s) y = Conv(n, w) }"));
+  EXPECT_TRUE(RunPass(FuseAffine(), graph).changed);
+  EXPECT_EQ(Ops(graph), "Mul Conv");
+}
+
+TEST(StepsThatBroadcast, AGemmsInputMayNotShrink) {
+  Graph graph = ParseGraph("g (float[5, 1] x) => (float[5, 2] y)"
+                           " <float[3, 2] w = {1, 2, 3, 4, 5, 6}, float[3] c = {2, 3, 4}>"
+                           " { m = Mul(x, c) y = Gemm(m, w) }");
+  EXPECT_FALSE(RunPass(FuseAffine(), graph).changed);
+}
+
+// ---- Split ----
+
+TEST(Split, OneNamedResultOfTwoIsNotTheWhole) {
+  // Not valid, but written by tools that drop what nobody reads.
+  Graph graph = ParseGraph("g (float[4] x) => (float[2] y) <int64[2] sizes = {2, 2}>"
+                           " { a = Split<axis = 0>(x, sizes) y = Relu(a) }");
+  RunFold(graph, {}, {.compare = false});
+  EXPECT_EQ(Ops(graph), "Split Relu");
+}
+
+TEST(Split, AnUnreadResultKeepsItsPlace) {
+  Graph graph = ParseGraph("g (float[4] x) => (float[2] y) <int64[2] sizes = {2, 2}>"
+                           " { a, b = Split<axis = 0>(x, sizes) y = Concat<axis = 0>(a) z = Relu(b) }");
+  RunFold(graph);
+  EXPECT_EQ(Ops(graph), "Split");
+}
+
+// ---- what files declare ----
+
+TEST(Declared, ANameOfAResultIsNotTheInputsSize) {
+  // One name for every open dimension, as exporters write it.
+  Graph slice = ParseGraph("g (float[N, 3] x) => (float[N, 3] y) <int64[1] one = {1}, int64[1] big = {99}, int64[1] zero = {0}>"
+                           " { n = Neg(x) y = Slice(n, one, big, zero) }");
+  RunFold(slice);
+  EXPECT_EQ(Ops(slice), "Neg Slice");
+  Graph tile = ParseGraph("g (float[N, 3] x, int64[2] r) => (float[N, 3] y) { n = Neg(x) e = Tile(n, r) y = Relu(e) }");
+  RunFold(tile, {}, {.compare = false});
+  EXPECT_EQ(Ops(tile), "Neg Tile Relu");
+  Graph reshape = ParseGraph("g (float[N, 6] x) => (float[N, 3] y) <int64[3] s = {-1, 2, 3}, int64[2] t = {-1, 3}>"
+                             " { a = Reshape(x, s) y = Reshape(a, t) }");
+  RunFold(reshape);
+  EXPECT_EQ(Ops(reshape), "Reshape");
+}
+
+TEST(Declared, ASizeThatStayedBehindDoesNotCloseABatch) {
+  Graph graph = ParseGraph("g (float[N, 4, 3] x) => (float[1, 12] y) <int64[2] t = {-1, 12}>"
+                           " { a = Flatten(x) y = Reshape(a, t) }");
+  RunFold(graph);
+  EXPECT_EQ(Ops(graph), "Flatten");  // of any batch; the harness runs it with two
+}
+
+// ---- pools ----
+
+TEST(MaxPool, ADilatedWindowMayLieInThePaddingAlone) {
+  Graph graph = ParseGraph(
+      "g (float[1, 1, 1, 1] x) => (float[a, b, c, d] y) <int64[8] p = {0, 0, 1, 1, 0, 0, 1, 1}, float v = {-inf}>"
+      " { a = Pad(x, p, v) y = MaxPool<kernel_shape = [2, 2], dilations = [2, 2]>(a) }");
+  const PassResult result = RunPass(FusePadIntoConv(), graph);
+  EXPECT_FALSE(result.changed);
+  EXPECT_THAT(MissTexts(result), ElementsAre(HasSubstr("dilations")));
+}
+
+}  // namespace
+}  // namespace dsperse
