@@ -19,6 +19,9 @@ absl::StatusOr<bool> EliminateUnusedInitializers::Run(Graph& graph, PassContext&
       ++removed;
     }
   }
+  if (removed > 0) {
+    context.Note(absl::StrCat("initializers that nobody reads, removed: ", removed));
+  }
   const bool stale = graph.DropStaleInfo();
   return removed > 0 || stale;
 }

@@ -77,6 +77,7 @@ struct Folding {
 class Folder {
  public:
   Folder(Graph& graph, PassContext& context) : graph_(graph), context_(context) {}
+  int64_t constant_nodes() const { return constant_nodes_; }
 
   absl::StatusOr<bool> Fold(NodeId id) {
     const NodeView node = graph_.node(id);
@@ -86,7 +87,11 @@ class Folder {
       if (!found.why_not.empty()) context_.Missed(node, found.why_not);
       return false;
     }
-    if (!node.Is("Constant")) context_.Applied(node, "replaced by its value");
+    if (node.Is("Constant")) {
+      ++constant_nodes_;
+    } else {
+      context_.Applied(node, "replaced by its value");
+    }
     for (const auto& [value, tensor] : found->values) Replace(id, value, tensor);
     RemoveIfDead(id);
     return true;
@@ -223,6 +228,7 @@ class Folder {
 
   Graph& graph_;
   PassContext& context_;
+  int64_t constant_nodes_ = 0;  // that became initializers
 };
 
 }  // namespace
@@ -233,6 +239,9 @@ absl::StatusOr<bool> FoldConstants::Run(Graph& graph, PassContext& context) cons
   for (NodeId id : Candidates(graph)) {
     DSPERSE_ASSIGN_OR_RETURN(const bool folded, folder.Fold(id));
     changed |= folded;
+  }
+  if (folder.constant_nodes() > 0) {
+    context.Note(absl::StrCat("Constant nodes that became initializers: ", folder.constant_nodes()));
   }
   return changed;
 }

@@ -7,23 +7,35 @@
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
 #include "fold/passes/affine_fusion.h"
+#include "fold/passes/linear_owner.h"
 
 namespace dsperse {
 namespace {
 
-// Why a BatchNormalization that no matcher looked at stays: what comes before it.
+// "goes to Relu 'r'", "is a graph output", "has 3 readers".
+std::string WhereTo(const Graph& graph, ValueId result) {
+  const std::string kept = WhyStillNeeded(graph, result);
+  if (!kept.empty()) return kept;
+  return absl::StrCat("goes to ", Describe(graph, graph.Uses(result)[0].node));
+}
+
+// Why a BatchNormalization that no matcher looked at stays: what stands on either side of it.
 std::string WhyNothingToJoin(const Graph& graph, const NodeView& node) {
-  constexpr absl::string_view kOwners = "no Conv, ConvTranspose, Gemm or MatMul to join";
   std::string why = WhyNotInference(node);
   if (!why.empty()) return why;
   const ValueId data = node.input(0);
   if (!data.valid()) return "its input is absent";
   const NodeId producer = graph.Producer(data);
-  if (!producer.valid()) {
-    return absl::StrCat("its input '", graph.Name(data), "' is ",
-                        graph.IsInitializer(data) ? "an initializer" : "an input", ": ", kOwners);
+  std::string text = producer.valid()
+                         ? absl::StrCat("its input comes from ", Describe(graph, producer))
+                         : absl::StrCat("its input '", graph.Name(data), "' is ",
+                                        graph.IsInitializer(data) ? "an initializer" : "an input");
+  absl::StrAppend(&text, " and its result ", WhereTo(graph, node.output(0)), ": ");
+  for (const Use& use : graph.Uses(node.output(0))) {
+    if (use.is_block_output() || !IsLinearOp(graph.node(use.node))) continue;
+    return absl::StrCat(text, "nothing before it takes it in, and what comes behind is fuse_affine's");
   }
-  return absl::StrCat("its input comes from ", Describe(graph, producer), ": ", kOwners);
+  return absl::StrCat(text, "no Conv, ConvTranspose, Gemm or MatMul to join");
 }
 
 }  // namespace

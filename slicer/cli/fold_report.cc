@@ -1,6 +1,8 @@
 #include "slicer/cli/fold_report.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -74,11 +76,15 @@ Json ToJson(const FileFold& fold) {
   json["after"] = ToJson(report.after);
   json["after"]["file_bytes"] = fold.bytes_after;
   json["rounds"] = report.rounds;
+  std::map<std::pair<absl::string_view, Remark::Kind>, int64_t> counts;
+  for (const Remark& remark : report.remarks) ++counts[{remark.pass, remark.kind}];
   Json& passes = json["passes"] = Json::array();
   for (const PassStats& pass : report.passes) {
     passes.push_back({{"pass", pass.pass},
                       {"runs", pass.runs},
                       {"changes", pass.changes},
+                      {"applied", counts[{pass.pass, Remark::Kind::kApplied}]},
+                      {"missed", counts[{pass.pass, Remark::Kind::kMissed}]},
                       {"nodes", pass.nodes},
                       {"initializers", pass.initializers},
                       {"bytes", pass.bytes},
@@ -133,20 +139,26 @@ std::string NodeOf(const Remark& remark) {
 }
 
 std::string ExplainText(const FoldReport& report, const CliContext& context) {
+  // By pass and kind, each in the order of the report.
+  std::map<std::pair<absl::string_view, Remark::Kind>, std::vector<const Remark*>> remarks;
+  for (const Remark& remark : report.remarks) remarks[{remark.pass, remark.kind}].push_back(&remark);
   std::string out;
   for (const PassStats& pass : report.passes) {
     std::string section;
+    std::string counts;
     for (Remark::Kind kind : {Remark::Kind::kApplied, Remark::Kind::kMissed, Remark::Kind::kNote}) {
-      for (const Remark& remark : report.remarks) {
-        if (remark.pass != pass.pass || remark.kind != kind) continue;
-        const std::string node = NodeOf(remark);
+      const std::vector<const Remark*>& here = remarks[{pass.pass, kind}];
+      for (const Remark* remark : here) {
+        const std::string node = NodeOf(*remark);
         absl::StrAppend(&section, "  ", KindName(kind), "  ", node, node.empty() ? "" : ": ",
-                        remark.text, "\n");
+                        remark->text, "\n");
       }
+      if (here.empty() || kind == Remark::Kind::kNote) continue;
+      absl::StrAppend(&counts, counts.empty() ? ": " : ", ", here.size(), " ", KindName(kind));
     }
-    if (!section.empty()) absl::StrAppend(&out, context.Bold(pass.pass), "\n", section);
+    if (!section.empty()) absl::StrAppend(&out, context.Bold(pass.pass), counts, "\n", section);
   }
-  return out;
+  return out.empty() ? "no pass has anything to say\n" : out;
 }
 
 }  // namespace dsperse

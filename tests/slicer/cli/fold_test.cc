@@ -62,10 +62,11 @@ TEST(FoldCommand, ExplainGroupsRemarksByPass) {
   TempDir dir;
   const std::string in = dir.Write("in.onnx", Model());
   const CliResult result = Cli({"fold", in, "-o", dir.File("out.onnx"), "--explain"});
-  EXPECT_THAT(result.out, HasSubstr("\nfuse_conv_batchnorm\n  applied  BatchNormalization 'bn': "
+  EXPECT_THAT(result.out, HasSubstr("\nfuse_conv_batchnorm: 1 applied, 1 missed\n  applied  BatchNormalization 'bn': "
                                     "fused into Conv 'conv'"));
   EXPECT_THAT(result.out, HasSubstr("  missed  BatchNormalization 'late': its input comes from Relu "
-                                    "'relu': no Conv, ConvTranspose, Gemm or MatMul to join"));
+                                    "'relu' and its result is a graph output: no Conv, ConvTranspose, "
+                                    "Gemm or MatMul to join"));
 }
 
 TEST(FoldCommand, JsonAndReportHoldTheSame) {
@@ -82,6 +83,12 @@ TEST(FoldCommand, JsonAndReportHoldTheSame) {
   EXPECT_EQ(json["after"]["operators"]["Conv"], 1);
   EXPECT_EQ(json["after"]["file_bytes"], dir.Read("out.onnx").size());
   EXPECT_TRUE(json["changed"]);
+  for (const Json& pass : json["passes"]) {
+    if (pass["pass"] != "fuse_conv_batchnorm") continue;
+    EXPECT_EQ(pass["applied"], 1);
+    EXPECT_EQ(pass["missed"], 1);
+    EXPECT_TRUE(pass.contains("seconds"));
+  }
   bool gains = false;
   for (const Json& remark : json["remarks"]) gains |= remark.value("gains", Json()).size() == 2;
   EXPECT_TRUE(gains);
