@@ -27,6 +27,7 @@ void AddCommands(CLI::App& app, CliContext& context) {
   AddVerifyCommand(app, context);
   AddVerifyReceiptCommand(app, context);
   AddSliceCommand(app, context);
+  AddReportCommand(app, context);
 }
 
 bool EnvironmentIsSet(const char* name) {

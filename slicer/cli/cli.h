@@ -73,6 +73,7 @@ void AddFoldCommand(CLI::App& app, CliContext& context);
 void AddInspectCommand(CLI::App& app, CliContext& context);
 void AddOpsCommand(CLI::App& app, CliContext& context);
 void AddPassesCommand(CLI::App& app, CliContext& context);
+void AddReportCommand(CLI::App& app, CliContext& context);
 void AddVerifyCommand(CLI::App& app, CliContext& context);
 void AddVerifyReceiptCommand(CLI::App& app, CliContext& context);
 void AddSliceCommand(CLI::App& app, CliContext& context);
