@@ -41,29 +41,53 @@ Json SliceJson(const SliceMetadata& slice, uint64_t index) {
 
 // ---- decoding ----
 
+// Sorted, so that looking a key up doesn't take time with their number.
+using Parsed = nlohmann::json;
+
+// Builds a value, but none that is nested deeper than any metadata: the parser takes a stack frame a level.
+class ShallowBuilder : public nlohmann::detail::json_sax_dom_parser<Parsed> {
+ public:
+  using Base = nlohmann::detail::json_sax_dom_parser<Parsed>;
+  explicit ShallowBuilder(Parsed* root) : Base(*root, /*allow_exceptions_=*/false) {}
+  bool start_object(size_t size) { return ++depth_ <= kDeepest && Base::start_object(size); }
+  bool start_array(size_t size) { return ++depth_ <= kDeepest && Base::start_array(size); }
+  bool end_object() {
+    --depth_;
+    return Base::end_object();
+  }
+  bool end_array() {
+    --depth_;
+    return Base::end_array();
+  }
+
+ private:
+  static constexpr int kDeepest = 64;
+  int depth_ = 0;
+};
+
 absl::Status Wrong(absl::string_view key, absl::string_view want) {
   return absl::InvalidArgumentError(absl::StrCat("metadata: ", key, " is no ", want));
 }
 
 // The member `key` of `object`, or null.
-const Json* Find(const Json& object, const char* key) {
+const Parsed* Find(const Parsed& object, const char* key) {
   if (!object.is_object()) return nullptr;
   const auto it = object.find(key);
   return it == object.end() ? nullptr : &*it;
 }
 
-absl::Status ReadStrings(const Json* json, absl::string_view key, std::vector<std::string>* out) {
+absl::Status ReadStrings(const Parsed* json, absl::string_view key, std::vector<std::string>* out) {
   if (json == nullptr || !json->is_array()) return Wrong(key, "list of strings");
-  for (const Json& item : *json) {
+  for (const Parsed& item : *json) {
     if (!item.is_string()) return Wrong(key, "list of strings");
     out->push_back(item.get<std::string>());
   }
   return absl::OkStatus();
 }
 
-absl::Status ReadDims(const Json& json, absl::string_view key, Dims* out) {
+absl::Status ReadDims(const Parsed& json, absl::string_view key, Dims* out) {
   if (!json.is_array()) return Wrong(key, "shape");
-  for (const Json& item : json) {
+  for (const Parsed& item : json) {
     if (!item.is_number_integer()) return Wrong(key, "shape");
     if (item.is_number_unsigned() ? item.get<uint64_t>() > INT64_MAX : item.get<int64_t>() < 0) {
       return Wrong(key, "shape of dimensions that fit");
@@ -73,25 +97,25 @@ absl::Status ReadDims(const Json& json, absl::string_view key, Dims* out) {
   return absl::OkStatus();
 }
 
-absl::Status ReadShapes(const Json* json, absl::string_view key, std::vector<Dims>* out) {
+absl::Status ReadShapes(const Parsed* json, absl::string_view key, std::vector<Dims>* out) {
   if (json == nullptr || !json->is_array()) return Wrong(key, "list of shapes");
-  for (const Json& item : *json) {
+  for (const Parsed& item : *json) {
     DSPERSE_RETURN_IF_ERROR(ReadDims(item, key, &out->emplace_back()));
   }
   return absl::OkStatus();
 }
 
-absl::Status ReadSlice(const Json& json, size_t position, SliceMetadata* out) {
+absl::Status ReadSlice(const Parsed& json, size_t position, SliceMetadata* out) {
   if (!json.is_object()) return Wrong("a slice", "map");
-  const Json* index = Find(json, "index");
+  const Parsed* index = Find(json, "index");
   if (index == nullptr || !index->is_number_integer() || index->get<int64_t>() != static_cast<int64_t>(position)) {
     return absl::InvalidArgumentError(
         absl::StrCat("metadata: slice ", position, " does not have that index"));
   }
-  const Json* path = Find(json, "relative_path");
+  const Parsed* path = Find(json, "relative_path");
   if (path == nullptr || !path->is_string()) return Wrong("relative_path", "string");
   out->relative_path = path->get<std::string>();
-  const Json* dependencies = Find(json, "dependencies");
+  const Parsed* dependencies = Find(json, "dependencies");
   if (dependencies == nullptr) return Wrong("dependencies", "map");
   DSPERSE_RETURN_IF_ERROR(
       ReadStrings(Find(*dependencies, "input"), "dependencies.input", &out->inputs));
@@ -99,8 +123,8 @@ absl::Status ReadSlice(const Json& json, size_t position, SliceMetadata* out) {
       ReadStrings(Find(*dependencies, "output"), "dependencies.output", &out->outputs));
   DSPERSE_RETURN_IF_ERROR(ReadStrings(Find(*dependencies, "filtered_inputs"),
                                       "dependencies.filtered_inputs", &out->filtered_inputs));
-  if (const Json* shape = Find(json, "shape"); shape != nullptr) {
-    const Json* tensor = Find(*shape, "tensor_shape");
+  if (const Parsed* shape = Find(json, "shape"); shape != nullptr) {
+    const Parsed* tensor = Find(*shape, "tensor_shape");
     if (tensor == nullptr) return Wrong("shape.tensor_shape", "map");
     DSPERSE_RETURN_IF_ERROR(ReadShapes(Find(*tensor, "input"), "shape input", &out->input_shapes));
     DSPERSE_RETURN_IF_ERROR(ReadShapes(Find(*tensor, "output"), "shape output", &out->output_shapes));
@@ -191,40 +215,41 @@ std::string EncodeMetadata(const Metadata& metadata) {
 }
 
 absl::StatusOr<Metadata> DecodeMetadata(absl::string_view bytes) {
-  // A nested value costs the parser a stack frame a level; the schema needs six.
-  const Json root = Json::from_msgpack(bytes.begin(), bytes.end(), /*strict=*/true,
-                                       /*allow_exceptions=*/false);
-  if (root.is_discarded() || !root.is_object()) {
+  Parsed root;
+  ShallowBuilder builder(&root);
+  if (!Parsed::sax_parse(bytes.begin(), bytes.end(), &builder, Parsed::input_format_t::msgpack,
+                         /*strict=*/true) ||
+      !root.is_object()) {
     return absl::InvalidArgumentError("metadata: not a MessagePack map");
   }
   Metadata out;
   DSPERSE_RETURN_IF_ERROR(ReadShapes(Find(root, "input_shape"), "input_shape", &out.input_shapes));
-  if (const Json* v = Find(root, "output_shapes"); v != nullptr) {
+  if (const Parsed* v = Find(root, "output_shapes"); v != nullptr) {
     DSPERSE_RETURN_IF_ERROR(ReadShapes(v, "output_shapes", &out.output_shapes));
   }
-  if (const Json* v = Find(root, "output_names"); v != nullptr) {
+  if (const Parsed* v = Find(root, "output_names"); v != nullptr) {
     DSPERSE_RETURN_IF_ERROR(ReadStrings(v, "output_names", &out.output_names));
   }
-  if (const Json* v = Find(root, "slice_points"); v != nullptr) {
+  if (const Parsed* v = Find(root, "slice_points"); v != nullptr) {
     if (!v->is_array()) return Wrong("slice_points", "list");
-    for (const Json& item : *v) {
+    for (const Parsed& item : *v) {
       if (!item.is_number_unsigned()) return Wrong("slice_points", "list of indices");
       out.slice_points.push_back(item.get<uint64_t>());
     }
   }
-  const Json* slices = Find(root, "slices");
+  const Parsed* slices = Find(root, "slices");
   if (slices == nullptr || !slices->is_array()) return Wrong("slices", "list");
-  for (const Json& item : *slices) {
+  for (const Parsed& item : *slices) {
     const size_t position = out.slices.size();
     DSPERSE_RETURN_IF_ERROR(ReadSlice(item, position, &out.slices.emplace_back()));
   }
-  if (const Json* v = Find(root, "traced_shapes"); v != nullptr && v->is_object()) {
+  if (const Parsed* v = Find(root, "traced_shapes"); v != nullptr && v->is_object()) {
     for (const auto& [name, dims] : v->items()) {
       out.traced_shapes.emplace_back(name, Dims());
       DSPERSE_RETURN_IF_ERROR(ReadDims(dims, "traced_shapes", &out.traced_shapes.back().second));
     }
   }
-  if (const Json* v = Find(root, "traced_types"); v != nullptr && v->is_object()) {
+  if (const Parsed* v = Find(root, "traced_types"); v != nullptr && v->is_object()) {
     for (const auto& [name, type] : v->items()) {
       if (!type.is_number_integer()) return Wrong("traced_types", "map of numbers");
       out.traced_types.emplace_back(name, type.get<int>());
