@@ -48,7 +48,7 @@ using Parsed = nlohmann::json;
 class ShallowBuilder : public nlohmann::detail::json_sax_dom_parser<Parsed> {
  public:
   using Base = nlohmann::detail::json_sax_dom_parser<Parsed>;
-  explicit ShallowBuilder(Parsed* root) : Base(*root, /*allow_exceptions_=*/false) {}
+  explicit ShallowBuilder(Parsed* value) : Base(*value, /*allow_exceptions_=*/false) {}
   bool start_object(size_t size) { return ++depth_ <= kDeepest && Base::start_object(size); }
   bool start_array(size_t size) { return ++depth_ <= kDeepest && Base::start_array(size); }
   bool end_object() {

@@ -77,5 +77,14 @@ TEST(MetadataTest, SaysWhichKeyIsWrong) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("dependencies.filtered_inputs"));
 }
 
+// The parser takes a stack frame a level.
+TEST(MetadataTest, DeeplyNestedBytesAreRefused) {
+  const std::string lists(10'000'000, '\x91');
+  EXPECT_EQ(DecodeMetadata(lists).status().code(), absl::StatusCode::kInvalidArgument);
+  std::string maps;
+  for (int i = 0; i < 1'000'000; ++i) maps += "\x81\xa1k";
+  EXPECT_EQ(DecodeMetadata(maps).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 }  // namespace
 }  // namespace dsperse
