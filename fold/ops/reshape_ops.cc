@@ -68,12 +68,21 @@ absl::StatusOr<Outputs> EvaluateFlatten(const EvalContext&, const NodeView& node
   return Relabel(node, *inputs[0], {rows, columns});
 }
 
+// From opset 11 on, axes may count from the end; for those before, ONNX infers nonsense.
+absl::Status RefuseNegative(const NodeView& node, absl::Span<const int64_t> axes) {
+  if (node.opset() >= 11 || std::none_of(axes.begin(), axes.end(), [](int64_t axis) { return axis < 0; })) {
+    return absl::OkStatus();
+  }
+  return InvalidNode(node, "negative axes before opset 11");
+}
+
 absl::StatusOr<Outputs> EvaluateSqueeze(const EvalContext&, const NodeView& node, Inputs inputs) {
   DSPERSE_RETURN_IF_ERROR(RequireInputs(node, inputs, 1));
   const Dims& in = inputs[0]->dims();
   DSPERSE_ASSIGN_OR_RETURN(const auto given, InputOrAttr(node, inputs, 1, "axes"));
   std::vector<bool> drop(in.size(), false);
   if (given.has_value()) {
+    DSPERSE_RETURN_IF_ERROR(RefuseNegative(node, *given));
     DSPERSE_ASSIGN_OR_RETURN(const std::vector<int> axes,
                              NormalizeAxes(node, *given, static_cast<int>(in.size())));
     for (int axis : axes) {
@@ -98,10 +107,7 @@ absl::StatusOr<Outputs> EvaluateUnsqueeze(const EvalContext&, const NodeView& no
   DSPERSE_ASSIGN_OR_RETURN(const auto given, InputOrAttr(node, inputs, 1, "axes"));
   if (!given.has_value()) return InvalidNode(node, "axes are missing");
   const int rank = static_cast<int>(in.size() + given->size());
-  // From opset 11 on they may count from the end; ONNX infers nonsense for those before.
-  if (node.opset() < 11 && std::any_of(given->begin(), given->end(), [](int64_t axis) { return axis < 0; })) {
-    return InvalidNode(node, "negative axes before opset 11");
-  }
+  DSPERSE_RETURN_IF_ERROR(RefuseNegative(node, *given));
   DSPERSE_ASSIGN_OR_RETURN(const std::vector<int> axes, NormalizeAxes(node, *given, rank));
   Dims dims;
   auto next = in.begin();

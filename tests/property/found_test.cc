@@ -70,14 +70,16 @@ TEST(FoundByFuzzing, PReluBroadcastsOneWay) {
   EXPECT_TRUE(absl::IsInvalidArgument(Evaluate(EvalContext(), node, inputs).status()));
 }
 
-TEST(FoundByFuzzing, UnsqueezeCountsFromTheEndFromOpset11On) {
-  for (int opset : {6, 11}) {
-    const Graph graph = ParseGraph(absl::StrCat("<ir_version: 8, opset_import: [\"\": ", opset,
-                                                "]> g (float[2] x) => (float[2,1] y) { y = Unsqueeze <axes = [-1]> (x) }"));
-    const NodeView node = graph.node(graph.FirstNode(graph.main()));
-    const Tensor x = Tensor::Of<float>({2}, {1, 2});
-    const std::vector<const Tensor*> inputs = {&x};
-    EXPECT_EQ(Evaluate(EvalContext(), node, inputs).ok(), opset == 11) << opset;
+TEST(FoundByFuzzing, SqueezeAndUnsqueezeCountFromTheEndFromOpset11On) {
+  for (const char* op : {"Squeeze", "Unsqueeze"}) {
+    for (int opset : {6, 11}) {
+      const Graph graph = ParseGraph(absl::StrCat("<ir_version: 8, opset_import: [\"\": ", opset,
+                                                  "]> g (float[2,1] x) => (float[] y) { y = ", op, " <axes = [-1]> (x) }"));
+      const NodeView node = graph.node(graph.FirstNode(graph.main()));
+      const Tensor x = Tensor::Of<float>({2, 1}, {1, 2});
+      const std::vector<const Tensor*> inputs = {&x};
+      EXPECT_EQ(Evaluate(EvalContext(), node, inputs).ok(), opset == 11) << op << " " << opset;
+    }
   }
 }
 
