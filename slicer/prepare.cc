@@ -86,6 +86,20 @@ void WarnOfLargeSlices(Prepared* prepared) {
   }
 }
 
+// The compiler's ranges start anew in each slice, from inputs within ±1, and nothing checks that they are
+// (measured: docs/benchmarks/lowering.md).
+void WarnOfInputBounds(Prepared* prepared) {
+  const Target* const target = prepared->plan_options.target;
+  if (target == nullptr || target->name() != "jstprove") return;
+  for (const Slice& slice : prepared->plan.slices) {
+    if (!slice.provable) continue;
+    prepared->warnings.emplace_back(
+        "JSTprove takes what enters a slice to lie within ±1: beyond that, negative values can be proven as others, "
+        "in proofs that verify (see docs/slicing.md)");
+    return;
+  }
+}
+
 void Warn(Prepared* prepared) {
   const Graph& graph = *prepared->graph;
   if (const size_t inputs = RequiredInputs(graph).size(); inputs > 1) {
@@ -106,6 +120,7 @@ void Warn(Prepared* prepared) {
     prepared->warnings.emplace_back(fits.message());
   }
   WarnOfLargeSlices(prepared);
+  WarnOfInputBounds(prepared);
 }
 
 std::string AccountText(const Prepared& prepared, const Extractor& extractor) {

@@ -243,10 +243,14 @@ absl::Status EstimateDirectory(const EstimateFlags& flags, const Request& reques
 
 void AddEstimateCommand(CLI::App& app, CliContext& context) {
   auto flags = std::make_shared<EstimateFlags>();
-  CLI::App* command = app.add_subcommand(
-      "estimate",
-      absl::StrCat("Price a model, or a directory of slices, in a prover's own unit\n\n",
-                   ParameterHelp()));
+  CLI::App* command =
+      app.add_subcommand("estimate", "Price a model, or a directory of slices, in a prover's own unit");
+  command->footer(absl::StrCat(ParameterHelp(),
+                               "\nExamples:\n"
+                               "  dsperse-slice estimate resnet50.onnx --fold --by op\n"
+                               "  dsperse-slice estimate model.onnx --backend all --by total --json\n"
+                               "  dsperse-slice estimate model.onnx --target jstprove --top 10\n"
+                               "  dsperse-slice estimate slices --by slice\n"));
   AddModelFlags(*command, flags->model);
   command
       ->add_option("--backend", flags->backend,

@@ -87,6 +87,12 @@ void AddFoldCommand(CLI::App& app, CliContext& context) {
   auto flags = std::make_shared<FoldFlags>();
   CLI::App* command = app.add_subcommand(
       "fold", "Propagate constants, remove no-ops, fold BatchNormalization, collect what is unused");
+  command->footer(
+      "Examples:\n"
+      "  dsperse-slice fold resnet50.onnx -o folded.onnx --explain\n"
+      "  dsperse-slice fold model.onnx -o model.onnx --passes +fuse_matmul_add,-compose_views\n"
+      "  dsperse-slice fold model.onnx -o folded.onnx --input-shape 1,3,224,224 --receipt receipt.json\n"
+      "  dsperse-slice fold model.onnx -o lowered.onnx --passes none --target jstprove\n");
   AddModelFlags(*command, flags->job.model);
   command->add_option("-o,--output", flags->job.output, "The folded model; may be the input itself")
       ->required()

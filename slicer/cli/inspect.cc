@@ -157,6 +157,10 @@ void Print(const Inspection& inspection, CliContext& context) {
 void AddInspectCommand(CLI::App& app, CliContext& context) {
   auto flags = std::make_shared<InspectFlags>();
   CLI::App* command = app.add_subcommand("inspect", "Show what a model holds and what fold would do");
+  command->footer(
+      "Examples:\n"
+      "  dsperse-slice inspect resnet50.onnx\n"
+      "  dsperse-slice inspect resnet50.onnx --json\n");
   AddModelFlags(*command, flags->model);
   command->add_flag("--json", flags->json, "As one JSON object");
   command->add_flag("--freeze-inputs", flags->freeze_inputs, "As in fold");

@@ -97,6 +97,10 @@ void AddOpsCommand(CLI::App& app, CliContext& context) {
   auto prover = std::make_shared<ProverOpsFlags>();
   CLI::App* command = app.add_subcommand(
       "ops", "List the operators that are evaluated and folded, or what a prover makes of them");
+  command->footer(
+      "Examples:\n"
+      "  dsperse-slice ops\n"
+      "  dsperse-slice ops --backend jstprove_expander --target jstprove\n");
   CLI::Option* as_json = command->add_flag("--json", *json, "As JSON");
   command->add_flag("--markdown", *markdown, "As docs/ops.md has it")->excludes(as_json);
   CLI::Option* backend =

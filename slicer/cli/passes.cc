@@ -36,6 +36,10 @@ void PrintTable(CliContext& context) {
 void AddPassesCommand(CLI::App& app, CliContext& context) {
   auto json = std::make_shared<bool>(false);
   CLI::App* command = app.add_subcommand("passes", "List the passes in the order they run");
+  command->footer(
+      "Examples:\n"
+      "  dsperse-slice passes\n"
+      "  dsperse-slice passes --json\n");
   command->add_flag("--json", *json, "As JSON");
   command->callback([json, &context] {
     context.SetAction([json, &context] {

@@ -202,17 +202,17 @@ absl::Status RunReport(ReportFlags& flags, CliContext& context) {
   return absl::OkStatus();
 }
 
-constexpr char kDescription[] =
-    "What folding, lowering and slicing save: a model as it came, unfused and fused, side by side\n\n"
-    "  dsperse-slice report resnet50.onnx\n"
-    "  dsperse-slice report resnet50.onnx --backend all --format json -o report.json\n"
-    "  dsperse-slice report a.onnx b.onnx --format html -o report.html";
-
 }  // namespace
 
 void AddReportCommand(CLI::App& app, CliContext& context) {
   auto flags = std::make_shared<ReportFlags>();
-  CLI::App* command = app.add_subcommand("report", kDescription);
+  CLI::App* command = app.add_subcommand(
+      "report", "What folding, lowering and slicing save: a model as it came, unfused and fused, side by side");
+  command->footer(
+      "Examples:\n"
+      "  dsperse-slice report resnet50.onnx\n"
+      "  dsperse-slice report resnet50.onnx --backend all --format json -o report.json\n"
+      "  dsperse-slice report a.onnx b.onnx --format html -o report.html\n");
   command->add_option("models", flags->models, "The ONNX models; several are compared on one page")
       ->required()
       ->type_name("IN.onnx");

@@ -217,6 +217,11 @@ void AddVerifyCommand(CLI::App& app, CliContext& context) {
   auto flags = std::make_shared<VerifyFlags>();
   CLI::App* command = app.add_subcommand(
       "verify", "Run two models, or a model and its slices, on the same inputs and compare the results");
+  command->footer(
+      "Examples:\n"
+      "  dsperse-slice verify model.onnx folded.onnx\n"
+      "  dsperse-slice verify model.onnx slices --samples 1\n"
+      "  dsperse-slice verify a.onnx b.onnx --inputs input.json --tolerance 1e-6\n");
   AddModelFlags(*command, flags->a);
   command->add_option("b", flags->b, "What to compare with: a model, or a slices directory")
       ->required()

@@ -176,6 +176,10 @@ void AddVerifyReceiptCommand(CLI::App& app, CliContext& context) {
   auto flags = std::make_shared<VerifyReceiptFlags>();
   CLI::App* command = app.add_subcommand(
       "verify-receipt", "Do the work of a receipt again and compare the SHA-256 of every file");
+  command->footer(
+      "Examples:\n"
+      "  dsperse-slice verify-receipt receipt.json model.onnx\n"
+      "  dsperse-slice verify-receipt slices/receipt.json model.onnx\n");
   command->add_option("receipt", flags->receipt, "As `fold --receipt` wrote it, or receipt.json of a slices directory")
       ->required()
       ->type_name("R.json");
