@@ -69,7 +69,8 @@ std::string Short(uint64_t value) {
   for (const auto& [size, name] : kUnits) {
     if (number < size) continue;
     const double scaled = number / size;
-    return absl::StrFormat(scaled < 10 ? "%.2f%s" : scaled < 100 ? "%.1f%s" : "%.0f%s", scaled, name);
+    const int decimals = scaled < 10 ? 2 : scaled < 100 ? 1 : 0;
+    return absl::StrFormat("%.*f%s", decimals, scaled, name);
   }
   return Grouped(value);
 }
