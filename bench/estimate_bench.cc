@@ -11,32 +11,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "bench/models/models.h"
-#include "bench/models/write_model.h"
+#include "bench/model_file.h"
 #include "circuit_estimate/estimate_graph.h"
 #include "fold/ir/model_file.h"
 
 namespace dsperse {
 namespace {
-
-// The file of a generated model, removed at the end of the process.
-std::string ModelFile(const std::string& name, int64_t blocks) {
-  static const struct Folder {
-    Folder() {
-      path = (std::filesystem::temp_directory_path() / "estimate_bench-XXXXXX").string();
-      if (mkdtemp(path.data()) == nullptr) std::abort();
-    }
-    ~Folder() { std::filesystem::remove_all(path); }
-    std::string path;
-  } folder;
-  const std::string path = absl::StrCat(folder.path, "/", name, "-", blocks, ".onnx");
-  if (std::filesystem::exists(path)) return path;
-  models::ModelOptions options;
-  if (blocks > 0) options.blocks = blocks;
-  const absl::StatusOr<models::ModelSpec> spec = models::BuildModel(name, options);
-  if (!spec.ok() || !models::WriteModel(*spec, path).ok()) std::abort();
-  return path;
-}
 
 // Estimates `name` in `backend`, or in all where that is null.
 void EstimateOf(benchmark::State& state, const std::string& name, int64_t blocks,

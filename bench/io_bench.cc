@@ -8,8 +8,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "bench/models/models.h"
-#include "bench/models/write_model.h"
+#include "bench/model_file.h"
 #include "fold/ir/file.h"
 #include "fold/ir/model_file.h"
 #include "fold/ir/proto_file.h"
@@ -18,30 +17,6 @@
 
 namespace dsperse {
 namespace {
-
-// A folder for the time of the process.
-const std::string& Folder() {
-  static const struct Holder {
-    Holder() {
-      path = (std::filesystem::temp_directory_path() / "io_bench-XXXXXX").string();
-      if (mkdtemp(path.data()) == nullptr) std::abort();
-    }
-    ~Holder() { std::filesystem::remove_all(path); }
-    std::string path;
-  } holder;
-  return holder.path;
-}
-
-// The file of a generated model.
-std::string ModelFile(const std::string& name, int64_t blocks) {
-  const std::string path = absl::StrCat(Folder(), "/", name, "-", blocks, ".onnx");
-  if (std::filesystem::exists(path)) return path;
-  models::ModelOptions options;
-  if (blocks > 0) options.blocks = blocks;
-  const absl::StatusOr<models::ModelSpec> spec = models::BuildModel(name, options);
-  if (!spec.ok() || !models::WriteModel(*spec, path).ok()) std::abort();
-  return path;
-}
 
 void SetBytes(const std::string& path, benchmark::State& state) {
   state.SetBytesProcessed(static_cast<int64_t>(std::filesystem::file_size(path)) *
@@ -90,7 +65,7 @@ void LoadOf(benchmark::State& state, const std::string& name, int64_t blocks) {
 void SaveOf(benchmark::State& state, const std::string& name, int64_t blocks) {
   const std::string path = ModelFile(name, blocks);
   const absl::StatusOr<LoadedModel> loaded = LoadModel(path);
-  const std::string out = absl::StrCat(Folder(), "/out.onnx");
+  const std::string out = absl::StrCat(BenchFolder(), "/out.onnx");
   for (auto _ : state) {
     if (!loaded.ok() || !SaveModel(loaded->graph, out).ok()) {
       state.SkipWithError("cannot save");
@@ -119,7 +94,7 @@ void SaveScaledOf(benchmark::State& state, const std::string& name, int64_t bloc
     graph.ReplaceUses(value, fresh);
     graph.RemoveInitializer(value);
   }
-  const std::string out = absl::StrCat(Folder(), "/out.onnx");
+  const std::string out = absl::StrCat(BenchFolder(), "/out.onnx");
   for (auto _ : state) {
     if (!SaveModel(graph, out).ok()) {
       state.SkipWithError("cannot save");
@@ -135,7 +110,7 @@ void SaveScaledOf(benchmark::State& state, const std::string& name, int64_t bloc
 // What the system takes to copy the file.
 void Copy(benchmark::State& state, const std::string& name, int64_t blocks) {
   const std::string path = ModelFile(name, blocks);
-  const std::string out = absl::StrCat(Folder(), "/copy.onnx");
+  const std::string out = absl::StrCat(BenchFolder(), "/copy.onnx");
   const std::string command = absl::StrCat("cp --reflink=never ", path, " ", out);
   for (auto _ : state) {
     if (std::system(command.c_str()) != 0) state.SkipWithError("cannot copy");

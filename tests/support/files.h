@@ -3,31 +3,14 @@
 #define DSPERSE_TESTS_SUPPORT_FILES_H_
 
 #include <string>
-#include <vector>
+
+#include "tests/support/temp_dir.h"
 
 namespace onnx {
 class ModelProto;
 }  // namespace onnx
 
 namespace dsperse::testing {
-
-// A folder of its own, gone at the end of the test.
-class TempDir {
- public:
-  TempDir();
-  ~TempDir();
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-
-  const std::string& path() const { return path_; }
-  // The path of a file in it.
-  std::string File(const std::string& name) const { return path_ + "/" + name; }
-  // Names of its entries, sorted.
-  std::vector<std::string> List() const;
-
- private:
-  std::string path_;
-};
 
 std::string ReadAll(const std::string& path);
 void WriteAll(const std::string& path, const std::string& bytes);

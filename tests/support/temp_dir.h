@@ -27,6 +27,8 @@ class TempDir {
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;
 
+  const std::string& path() const { return path_; }
+  // The path of a file in it.
   std::string File(absl::string_view name) const {
     return (std::filesystem::path(path_) / std::string(name)).string();
   }

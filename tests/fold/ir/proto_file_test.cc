@@ -329,7 +329,7 @@ TEST_F(WriteSkeletonTest, WritesTheFile) {
   EXPECT_TRUE(ReadAll(out_) == bytes_);
   EXPECT_EQ(saved->file_bytes, static_cast<int64_t>(bytes_.size()));
   EXPECT_THAT(saved->files, ::testing::ElementsAre(out_));
-  EXPECT_THAT(dir_.List(), ::testing::ElementsAre("in.onnx", "out.onnx"));
+  EXPECT_THAT(dir_.Names(), ::testing::ElementsAre("in.onnx", "out.onnx"));
 }
 
 TEST_F(WriteSkeletonTest, ReplacesItsOwnInput) {
@@ -368,7 +368,7 @@ TEST_F(WriteSkeletonTest, LeavesTheOldFileWhenTheInputChanged) {
   EXPECT_EQ(saved.status().code(), absl::StatusCode::kDataLoss) << saved.status();
   EXPECT_THAT(std::string(saved.status().message()), HasSubstr("shrank"));
   EXPECT_EQ(ReadAll(out_), "old");
-  EXPECT_THAT(dir_.List(), ::testing::ElementsAre("in.onnx", "out.onnx"));
+  EXPECT_THAT(dir_.Names(), ::testing::ElementsAre("in.onnx", "out.onnx"));
 }
 
 TEST_F(WriteSkeletonTest, RefusesWhereItCanNotWrite) {
@@ -377,7 +377,7 @@ TEST_F(WriteSkeletonTest, RefusesWhereItCanNotWrite) {
   EXPECT_EQ(Write("").status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Write(dir_.File(std::string(300, 'n'))).status().code(),
             absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(dir_.List(), ::testing::ElementsAre("in.onnx"));
+  EXPECT_THAT(dir_.Names(), ::testing::ElementsAre("in.onnx"));
 }
 
 TEST_F(WriteSkeletonTest, PutsPayloadsBesideTheModel) {
@@ -386,7 +386,7 @@ TEST_F(WriteSkeletonTest, PutsPayloadsBesideTheModel) {
   const absl::StatusOr<SavedModel> saved = Write(out_, options);
   ASSERT_TRUE(saved.ok()) << saved.status();
   EXPECT_THAT(saved->files, ::testing::ElementsAre(out_, out_ + ".data"));
-  EXPECT_THAT(dir_.List(), ::testing::ElementsAre("in.onnx", "out.onnx", "out.onnx.data"));
+  EXPECT_THAT(dir_.Names(), ::testing::ElementsAre("in.onnx", "out.onnx", "out.onnx.data"));
   const std::string data = ReadAll(out_ + ".data");
   const std::string model_bytes = ReadAll(out_);
   EXPECT_EQ(saved->file_bytes, static_cast<int64_t>(data.size() + model_bytes.size()));
@@ -427,7 +427,7 @@ TEST_F(WriteSkeletonTest, RefusesMoreThanTwoGigabytesInOneFile) {
       WriteSkeleton(Serialized(model), payloads, out_, options);
   EXPECT_EQ(saved.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(saved.status().message()), HasSubstr("2147483647"));
-  EXPECT_THAT(dir_.List(), ::testing::ElementsAre("in.onnx"));
+  EXPECT_THAT(dir_.Names(), ::testing::ElementsAre("in.onnx"));
 }
 
 TEST(OutputFile, TemporariesCanBeCleanedUpAtAnyTime) {
@@ -436,9 +436,9 @@ TEST(OutputFile, TemporariesCanBeCleanedUpAtAnyTime) {
     const auto a = OutputFile::Create(dir.File("a"), 10);
     const auto b = OutputFile::Create(dir.File("b"), 0);
     ASSERT_TRUE(a.ok() && b.ok());
-    EXPECT_EQ(dir.List().size(), 2u);
+    EXPECT_EQ(dir.Names().size(), 2u);
     CleanUpTemporaries();
-    EXPECT_TRUE(dir.List().empty());
+    EXPECT_TRUE(dir.Names().empty());
     ASSERT_TRUE((*b)->Finish(false).ok());
     EXPECT_EQ((*b)->Commit(false).code(), absl::StatusCode::kNotFound);
   }
