@@ -1,4 +1,5 @@
-"""Folds every model of the shared corpus; ONNX Runtime must compute the same before and after."""
+"""Folds every model of the shared corpus; ONNX Runtime must compute the same before and after, and our interpreter
+what ONNX Runtime does."""
 import pathlib
 import sys
 import tempfile
@@ -31,12 +32,27 @@ class Corpus(unittest.TestCase):
         runs = [oracle.session(source), oracle.session(self.target)]
         feeds = self.feeds(runs[0])
         outputs = [output.name for output in runs[0].get_outputs()]
-        for name, expected, actual in zip(outputs, *(session.run(outputs, feeds) for session in runs)):
+        results = [session.run(outputs, feeds) for session in runs]
+        for name, expected, actual in zip(outputs, *results):
             self.assertLessEqual(oracle.difference(expected, actual), oracle.TOLERANCE, name)
+        self.interpret(source, feeds, dict(zip(outputs, results[0])))
+        self.interpret(self.target, feeds, dict(zip(outputs, results[1])))
 
         again = self.target.with_name("again.onnx")
         oracle.fold(self.target, again)
         self.assertEqual(self.target.read_bytes(), again.read_bytes())
+
+    def interpret(self, path, feeds, expected):
+        """`verify` runs both of its models by our interpreter: the second one holds ONNX Runtime's results."""
+        folder = self.target.with_name("feeds")
+        folder.mkdir(exist_ok=True)
+        for i, value in enumerate(feeds.values()):
+            (folder / f"input_{i}.pb").write_bytes(onnx.numpy_helper.from_array(value).SerializeToString())
+        answers = self.target.with_name("answers.onnx")
+        onnx.save(oracle.recording(onnx.load(path), expected), answers)
+        shapes = [f"{name}={','.join(map(str, value.shape))}" for name, value in feeds.items()]
+        oracle.run("dsperse-slice", "verify", path, answers, "--inputs", folder, "--tolerance", "1e-4",
+                   *(part for shape in shapes for part in ("--input-shape", shape)))
 
     def feeds(self, session):
         """Two samples where the model has a free batch and can do it, else one."""

@@ -25,7 +25,8 @@ constexpr int kShards = 8;
 std::vector<OnnxCase> Shard(int shard) {
   std::vector<OnnxCase> mine;
   size_t i = 0;
-  for (const char* kind : {"node", "light", "simple", "pytorch-converted", "pytorch-operator"}) {
+  for (const char* kind : {"node", "light", "simple", "pytorch-converted", "pytorch-operator",
+                           DSPERSE_SHARED_DIR "/corpus/zk"}) {
     for (OnnxCase& test : OnnxCases(kind)) {
       if (i++ % kShards == static_cast<size_t>(shard)) mine.push_back(std::move(test));
     }
