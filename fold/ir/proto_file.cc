@@ -49,7 +49,8 @@ absl::StatusOr<SkeletonModel> ParseSkeleton(absl::string_view skeleton,
   // An arena: a large model is tens of thousands of messages, and taking them down one by one would
   // cost more than parsing them.
   google::protobuf::ArenaOptions arena_options;
-  arena_options.start_block_size = std::clamp<size_t>(skeleton.size(), 4096, kMaxArenaBlock);
+  // protobuf puts records at the end of a block and takes for granted that it is a multiple of their alignment.
+  arena_options.start_block_size = std::clamp<size_t>((skeleton.size() + 7) & ~size_t{7}, 4096, kMaxArenaBlock);
   arena_options.max_block_size = kMaxArenaBlock;
   auto arena = std::make_shared<google::protobuf::Arena>(arena_options);
   auto* const model = google::protobuf::Arena::CreateMessage<onnx::ModelProto>(arena.get());
