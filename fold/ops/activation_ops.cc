@@ -296,12 +296,7 @@ absl::StatusOr<Outputs> PRelu(const EvalContext& context, const NodeView& node, 
 
 void AppendActivationOps(std::vector<OpDef>* rows) {
   const auto add = [rows](absl::string_view name, int64_t since, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = name;
-    row.since = since;
-    row.evaluate = evaluate;
-    row.elementwise = true;
-    rows->push_back(row);
+    AddRow(rows, name, since, evaluate).elementwise = true;
   };
   add("Celu", 12, &Activation<Celu>);
   add("Elu", 6, &Activation<Elu>);

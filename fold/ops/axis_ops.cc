@@ -201,19 +201,12 @@ absl::StatusOr<Outputs> Hardmax(const EvalContext& context, const NodeView& node
 }  // namespace
 
 void AppendAxisOps(std::vector<OpDef>* rows) {
-  const auto add = [rows](absl::string_view name, int64_t since, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = name;
-    row.since = since;
-    row.evaluate = evaluate;
-    rows->push_back(row);
-  };
-  add("ArgMax", 1, &ArgBest<true>);
-  add("ArgMin", 1, &ArgBest<false>);
-  add("CumSum", 11, &CumSum);
-  add("Hardmax", 1, &Hardmax);
-  add("LogSoftmax", 1, &Softmax<true>);
-  add("Softmax", 1, &Softmax<false>);
+  AddRow(rows, "ArgMax", 1, &ArgBest<true>);
+  AddRow(rows, "ArgMin", 1, &ArgBest<false>);
+  AddRow(rows, "CumSum", 11, &CumSum);
+  AddRow(rows, "Hardmax", 1, &Hardmax);
+  AddRow(rows, "LogSoftmax", 1, &Softmax<true>);
+  AddRow(rows, "Softmax", 1, &Softmax<false>);
 }
 
 }  // namespace dsperse

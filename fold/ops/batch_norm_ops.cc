@@ -153,11 +153,7 @@ absl::StatusOr<Outputs> EvaluateBatchNormalization(const EvalContext& context, c
 }  // namespace
 
 void AppendBatchNormOps(std::vector<OpDef>* rows) {
-  OpDef row;
-  row.op_type = "BatchNormalization";
-  row.since = 6;
-  row.evaluate = &EvaluateBatchNormalization;
-  rows->push_back(row);
+  AddRow(rows, "BatchNormalization", 6, &EvaluateBatchNormalization);
 }
 
 }  // namespace dsperse

@@ -154,19 +154,8 @@ absl::StatusOr<Outputs> CastLike(const EvalContext& context, const NodeView& nod
 }  // namespace
 
 void AppendCastOps(std::vector<OpDef>* rows) {
-  OpDef row;
-  row.op_type = "Cast";
-  row.since = 6;
-  row.evaluate = &Cast;
-  row.elementwise = true;
-  rows->push_back(row);
-
-  row = OpDef();
-  row.op_type = "CastLike";
-  row.since = 15;
-  row.evaluate = &CastLike;
-  row.any_payload = true;
-  rows->push_back(row);
+  AddRow(rows, "Cast", 6, &Cast).elementwise = true;
+  AddRow(rows, "CastLike", 15, &CastLike).any_payload = true;
 }
 
 }  // namespace dsperse

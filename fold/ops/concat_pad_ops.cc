@@ -250,12 +250,7 @@ absl::StatusOr<Outputs> EvaluateCenterCropPad(const EvalContext& context, const 
 
 void AppendConcatPadOps(std::vector<OpDef>* rows) {
   const auto add = [rows](absl::string_view op_type, int64_t since, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = op_type;
-    row.since = since;
-    row.evaluate = evaluate;
-    row.moves_data = true;
-    rows->push_back(row);
+    AddRow(rows, op_type, since, evaluate).moves_data = true;
   };
   add("Concat", 4, &EvaluateConcat);
   add("Pad", 2, &EvaluatePad);

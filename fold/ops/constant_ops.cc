@@ -203,12 +203,9 @@ absl::StatusOr<Outputs> Dropout(const EvalContext&, const NodeView& node, Inputs
 
 void AppendConstantOps(std::vector<OpDef>* rows) {
   const auto add = [rows](absl::string_view name, int64_t since, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = name;
-    row.since = since;
-    row.evaluate = evaluate;
+    OpDef& row = AddRow(rows, name, since, evaluate);
     row.any_payload = true;
-    return rows->insert(rows->end(), row);
+    return &row;
   };
   add("Constant", 1, &Constant)->keeps_bits = true;
   add("ConstantOfShape", 9, &ConstantOfShape)->keeps_bits = true;

@@ -132,14 +132,8 @@ absl::StatusOr<Outputs> EvaluateConvTranspose(const EvalContext& context, const 
 }  // namespace
 
 void AppendConvOps(std::vector<OpDef>* rows) {
-  const auto add = [rows](absl::string_view op_type, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = op_type;
-    row.evaluate = evaluate;
-    rows->push_back(row);
-  };
-  add("Conv", &EvaluateConv);
-  add("ConvTranspose", &EvaluateConvTranspose);
+  AddRow(rows, "Conv", 1, &EvaluateConv);
+  AddRow(rows, "ConvTranspose", 1, &EvaluateConvTranspose);
 }
 
 }  // namespace dsperse

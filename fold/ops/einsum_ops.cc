@@ -209,11 +209,7 @@ absl::StatusOr<Outputs> EvaluateEinsum(const EvalContext& context, const NodeVie
 }  // namespace
 
 void AppendEinsumOps(std::vector<OpDef>* rows) {
-  OpDef row;
-  row.op_type = "Einsum";
-  row.since = 12;
-  row.evaluate = &EvaluateEinsum;
-  rows->push_back(row);
+  AddRow(rows, "Einsum", 12, &EvaluateEinsum);
 }
 
 }  // namespace dsperse

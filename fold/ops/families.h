@@ -5,11 +5,23 @@
 #ifndef DSPERSE_FOLD_OPS_FAMILIES_H_
 #define DSPERSE_FOLD_OPS_FAMILIES_H_
 
+#include <cstdint>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "fold/ops/op.h"
 
 namespace dsperse {
+
+// Appends a row of the default domain with default flags, which the caller sets where its operator differs.
+// The reference is good until the next row comes.
+inline OpDef& AddRow(std::vector<OpDef>* rows, absl::string_view op_type, int64_t since, EvaluateFn evaluate) {
+  OpDef& row = rows->emplace_back();
+  row.op_type = op_type;
+  row.since = since;
+  row.evaluate = evaluate;
+  return row;
+}
 
 void AppendActivationOps(std::vector<OpDef>* rows);
 void AppendArithmeticOps(std::vector<OpDef>* rows);

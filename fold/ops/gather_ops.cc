@@ -171,12 +171,7 @@ absl::StatusOr<Outputs> EvaluateReverseSequence(const EvalContext& context, cons
 
 void AppendGatherOps(std::vector<OpDef>* rows) {
   const auto add = [rows](absl::string_view op_type, int64_t since, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = op_type;
-    row.since = since;
-    row.evaluate = evaluate;
-    row.moves_data = true;
-    rows->push_back(row);
+    AddRow(rows, op_type, since, evaluate).moves_data = true;
   };
   add("Gather", 1, &EvaluateGather);
   add("GatherElements", 11, &EvaluateGatherElements);

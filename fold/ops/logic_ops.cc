@@ -134,12 +134,7 @@ absl::StatusOr<Outputs> BitShift(const EvalContext& context, const NodeView& nod
 
 void AppendLogicOps(std::vector<OpDef>* rows) {
   const auto add = [rows](absl::string_view name, int64_t since, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = name;
-    row.since = since;
-    row.evaluate = evaluate;
-    row.elementwise = true;
-    rows->push_back(row);
+    AddRow(rows, name, since, evaluate).elementwise = true;
   };
   add("And", 1, &Logical<AndOp>);
   add("BitShift", 11, &BitShift);

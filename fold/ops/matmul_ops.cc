@@ -217,14 +217,8 @@ absl::StatusOr<Outputs> EvaluateGemm(const EvalContext& context, const NodeView&
 }  // namespace
 
 void AppendMatMulOps(std::vector<OpDef>* rows) {
-  const auto add = [rows](absl::string_view op_type, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = op_type;
-    row.evaluate = evaluate;
-    rows->push_back(row);
-  };
-  add("MatMul", &EvaluateMatMul);
-  add("Gemm", &EvaluateGemm);
+  AddRow(rows, "MatMul", 1, &EvaluateMatMul);
+  AddRow(rows, "Gemm", 1, &EvaluateGemm);
 }
 
 }  // namespace dsperse

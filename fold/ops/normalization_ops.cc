@@ -367,20 +367,13 @@ absl::StatusOr<Outputs> EvaluateLrn(const EvalContext& context, const NodeView& 
 }  // namespace
 
 void AppendNormalizationOps(std::vector<OpDef>* rows) {
-  const auto add = [rows](absl::string_view op_type, int64_t since, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = op_type;
-    row.since = since;
-    row.evaluate = evaluate;
-    rows->push_back(row);
-  };
-  add("InstanceNormalization", 6, &EvaluateInstanceNormalization);
-  add("GroupNormalization", 18, &EvaluateGroupNormalization);
-  add("LayerNormalization", 17, &EvaluateLayerNormalization);
-  add("RMSNormalization", 23, &EvaluateRmsNormalization);
-  add("MeanVarianceNormalization", 9, &EvaluateMeanVariance);
-  add("LpNormalization", 1, &EvaluateLpNormalization);
-  add("LRN", 1, &EvaluateLrn);
+  AddRow(rows, "InstanceNormalization", 6, &EvaluateInstanceNormalization);
+  AddRow(rows, "GroupNormalization", 18, &EvaluateGroupNormalization);
+  AddRow(rows, "LayerNormalization", 17, &EvaluateLayerNormalization);
+  AddRow(rows, "RMSNormalization", 23, &EvaluateRmsNormalization);
+  AddRow(rows, "MeanVarianceNormalization", 9, &EvaluateMeanVariance);
+  AddRow(rows, "LpNormalization", 1, &EvaluateLpNormalization);
+  AddRow(rows, "LRN", 1, &EvaluateLrn);
 }
 
 }  // namespace dsperse

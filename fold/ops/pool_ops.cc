@@ -439,21 +439,13 @@ absl::Status InferPool(const Graph& graph, const NodeView& node, absl::Span<cons
 }  // namespace
 
 void AppendPoolOps(std::vector<OpDef>* rows) {
-  const auto add = [rows](absl::string_view op_type, int64_t since, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = op_type;
-    row.since = since;
-    row.evaluate = evaluate;
-    if (op_type == "MaxPool" || op_type == "AveragePool" || op_type == "LpPool") row.infer = &InferPool;
-    rows->push_back(row);
-  };
-  add("MaxPool", 1, &EvaluateMaxPool);
-  add("MaxUnpool", 9, &EvaluateMaxUnpool);
-  add("AveragePool", 1, &EvaluateAveragePool);
-  add("LpPool", 2, &EvaluateLpPool);
-  add("GlobalAveragePool", 1, &EvaluateGlobalAveragePool);
-  add("GlobalMaxPool", 1, &EvaluateGlobalMaxPool);
-  add("GlobalLpPool", 2, &EvaluateGlobalLpPool);
+  AddRow(rows, "MaxPool", 1, &EvaluateMaxPool).infer = &InferPool;
+  AddRow(rows, "MaxUnpool", 9, &EvaluateMaxUnpool);
+  AddRow(rows, "AveragePool", 1, &EvaluateAveragePool).infer = &InferPool;
+  AddRow(rows, "LpPool", 2, &EvaluateLpPool).infer = &InferPool;
+  AddRow(rows, "GlobalAveragePool", 1, &EvaluateGlobalAveragePool);
+  AddRow(rows, "GlobalMaxPool", 1, &EvaluateGlobalMaxPool);
+  AddRow(rows, "GlobalLpPool", 2, &EvaluateGlobalLpPool);
 }
 
 }  // namespace dsperse

@@ -130,12 +130,7 @@ absl::StatusOr<Outputs> Pow(const EvalContext& context, const NodeView& node, In
 }  // namespace
 
 void AppendPowOp(std::vector<OpDef>* rows) {
-  OpDef row;
-  row.op_type = "Pow";
-  row.since = 1;
-  row.evaluate = &Pow;
-  row.elementwise = true;
-  rows->push_back(row);
+  AddRow(rows, "Pow", 1, &Pow).elementwise = true;
 }
 
 }  // namespace dsperse

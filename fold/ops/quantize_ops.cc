@@ -367,12 +367,7 @@ absl::StatusOr<Outputs> QLinearConv(const EvalContext& context, const NodeView& 
 
 void AppendQuantizeOps(std::vector<OpDef>* rows) {
   const auto add = [rows](absl::string_view op_type, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = op_type;
-    row.since = 10;
-    row.evaluate = evaluate;
-    row.foldable = false;
-    rows->push_back(row);
+    AddRow(rows, op_type, 10, evaluate).foldable = false;
   };
   add("QuantizeLinear", &QuantizeLinear);
   add("DequantizeLinear", &DequantizeLinear);

@@ -255,15 +255,9 @@ absl::StatusOr<Outputs> EvaluateLstm(const EvalContext& context, const NodeView&
 }  // namespace
 
 void AppendRecurrentOps(std::vector<OpDef>* rows) {
-  const auto add = [rows](absl::string_view op_type, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = op_type;
-    row.evaluate = evaluate;
-    rows->push_back(row);
-  };
-  add("RNN", &EvaluateRnn);
-  add("GRU", &EvaluateGru);
-  add("LSTM", &EvaluateLstm);
+  AddRow(rows, "RNN", 1, &EvaluateRnn);
+  AddRow(rows, "GRU", 1, &EvaluateGru);
+  AddRow(rows, "LSTM", 1, &EvaluateLstm);
 }
 
 }  // namespace dsperse

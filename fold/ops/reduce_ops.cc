@@ -294,23 +294,16 @@ absl::StatusOr<Outputs> ReduceLogSumExp(const EvalContext& context, const NodeVi
 }  // namespace
 
 void AppendReduceOps(std::vector<OpDef>* rows) {
-  const auto add = [rows](absl::string_view name, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = name;
-    row.since = 1;
-    row.evaluate = evaluate;
-    rows->push_back(row);
-  };
-  add("ReduceL1", &ReduceNumbers<Kind::kL1>);
-  add("ReduceL2", &ReduceNumbers<Kind::kL2>);
-  add("ReduceLogSum", &ReduceNumbers<Kind::kLogSum>);
-  add("ReduceLogSumExp", &ReduceLogSumExp);
-  add("ReduceMax", &ReduceExtreme<true>);
-  add("ReduceMean", &ReduceNumbers<Kind::kMean>);
-  add("ReduceMin", &ReduceExtreme<false>);
-  add("ReduceProd", &ReduceNumbers<Kind::kProd>);
-  add("ReduceSum", &ReduceNumbers<Kind::kSum>);
-  add("ReduceSumSquare", &ReduceNumbers<Kind::kSumSquare>);
+  AddRow(rows, "ReduceL1", 1, &ReduceNumbers<Kind::kL1>);
+  AddRow(rows, "ReduceL2", 1, &ReduceNumbers<Kind::kL2>);
+  AddRow(rows, "ReduceLogSum", 1, &ReduceNumbers<Kind::kLogSum>);
+  AddRow(rows, "ReduceLogSumExp", 1, &ReduceLogSumExp);
+  AddRow(rows, "ReduceMax", 1, &ReduceExtreme<true>);
+  AddRow(rows, "ReduceMean", 1, &ReduceNumbers<Kind::kMean>);
+  AddRow(rows, "ReduceMin", 1, &ReduceExtreme<false>);
+  AddRow(rows, "ReduceProd", 1, &ReduceNumbers<Kind::kProd>);
+  AddRow(rows, "ReduceSum", 1, &ReduceNumbers<Kind::kSum>);
+  AddRow(rows, "ReduceSumSquare", 1, &ReduceNumbers<Kind::kSumSquare>);
 }
 
 }  // namespace dsperse

@@ -122,13 +122,9 @@ absl::StatusOr<Outputs> EvaluateUnsqueeze(const EvalContext&, const NodeView& no
 
 void AppendReshapeOps(std::vector<OpDef>* rows) {
   const auto add = [rows](absl::string_view op_type, int64_t since, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = op_type;
-    row.since = since;
-    row.evaluate = evaluate;
+    OpDef& row = AddRow(rows, op_type, since, evaluate);
     row.moves_data = true;
     row.any_payload = true;
-    rows->push_back(row);
   };
   add("Reshape", 5, &EvaluateReshape);
   add("Flatten", 1, &EvaluateFlatten);

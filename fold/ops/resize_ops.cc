@@ -323,18 +323,9 @@ absl::StatusOr<Outputs> EvaluateResize(const EvalContext& context, const NodeVie
 }  // namespace
 
 void AppendResizeOps(std::vector<OpDef>* rows) {
-  const auto add = [rows](absl::string_view op_type, int64_t since, int64_t until,
-                          EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = op_type;
-    row.since = since;
-    row.until = until;
-    row.evaluate = evaluate;
-    rows->push_back(row);
-  };
-  add("Upsample", 7, 9, &EvaluateUpsample);
-  add("Resize", 10, 10, &EvaluateUpsample);
-  add("Resize", 11, 1000, &EvaluateResize);
+  AddRow(rows, "Upsample", 7, &EvaluateUpsample).until = 9;
+  AddRow(rows, "Resize", 10, &EvaluateUpsample).until = 10;
+  AddRow(rows, "Resize", 11, &EvaluateResize);
 }
 
 }  // namespace dsperse

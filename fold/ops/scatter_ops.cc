@@ -164,18 +164,10 @@ absl::StatusOr<Outputs> EvaluateTensorScatter(const EvalContext&, const NodeView
 }  // namespace
 
 void AppendScatterOps(std::vector<OpDef>* rows) {
-  const auto add = [rows](absl::string_view op_type, int64_t since, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = op_type;
-    row.since = since;
-    row.evaluate = evaluate;
-    rows->push_back(row);
-    return &rows->back();
-  };
-  add("Scatter", 9, &EvaluateScatterElements)->moves_data = true;
-  add("ScatterElements", 11, &EvaluateScatterElements);
-  add("ScatterND", 11, &EvaluateScatterNd);
-  add("TensorScatter", 24, &EvaluateTensorScatter)->moves_data = true;
+  AddRow(rows, "Scatter", 9, &EvaluateScatterElements).moves_data = true;
+  AddRow(rows, "ScatterElements", 11, &EvaluateScatterElements);
+  AddRow(rows, "ScatterND", 11, &EvaluateScatterNd);
+  AddRow(rows, "TensorScatter", 24, &EvaluateTensorScatter).moves_data = true;
 }
 
 }  // namespace dsperse

@@ -126,25 +126,13 @@ absl::StatusOr<Outputs> Clip(const EvalContext& context, const NodeView& node, I
 }  // namespace
 
 void AppendSelectOps(std::vector<OpDef>* rows) {
-  OpDef row;
-  row.elementwise = true;
-  row.op_type = "Clip";
-  row.since = 6;
-  row.until = 10;
-  row.evaluate = &ClipByAttributes;
-  rows->push_back(row);
-  row.since = 11;
-  row.until = 1000;
-  row.evaluate = &Clip;
-  rows->push_back(row);
-
-  row = OpDef();
-  row.op_type = "Where";
-  row.since = 9;
-  row.evaluate = &Where;
-  row.elementwise = true;
-  row.keeps_bits = true;
-  rows->push_back(row);
+  OpDef& by_attributes = AddRow(rows, "Clip", 6, &ClipByAttributes);
+  by_attributes.until = 10;
+  by_attributes.elementwise = true;
+  AddRow(rows, "Clip", 11, &Clip).elementwise = true;
+  OpDef& where = AddRow(rows, "Where", 9, &Where);
+  where.elementwise = true;
+  where.keeps_bits = true;
 }
 
 }  // namespace dsperse

@@ -175,18 +175,11 @@ absl::StatusOr<Outputs> Trilu(const EvalContext& context, const NodeView& node, 
 }  // namespace
 
 void AppendShapeOps(std::vector<OpDef>* rows) {
-  const auto add = [rows](absl::string_view name, int64_t since, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = name;
-    row.since = since;
-    row.evaluate = evaluate;
-    return rows->insert(rows->end(), row);
-  };
-  add("NonZero", 9, &NonZero);
-  add("OneHot", 9, &OneHot)->keeps_bits = true;
-  add("Shape", 1, &ShapeOf)->any_payload = true;
-  add("Size", 1, &SizeOf)->any_payload = true;
-  add("Trilu", 14, &Trilu)->keeps_bits = true;
+  AddRow(rows, "NonZero", 9, &NonZero);
+  AddRow(rows, "OneHot", 9, &OneHot).keeps_bits = true;
+  AddRow(rows, "Shape", 1, &ShapeOf).any_payload = true;
+  AddRow(rows, "Size", 1, &SizeOf).any_payload = true;
+  AddRow(rows, "Trilu", 14, &Trilu).keeps_bits = true;
 }
 
 }  // namespace dsperse

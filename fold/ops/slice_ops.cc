@@ -212,16 +212,12 @@ absl::Status InferSlice(const Graph&, const NodeView& node, absl::Span<const Fac
 
 void AppendSliceOps(std::vector<OpDef>* rows) {
   const auto add = [rows](absl::string_view op_type, int64_t since, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = op_type;
-    row.since = since;
-    row.evaluate = evaluate;
+    OpDef& row = AddRow(rows, op_type, since, evaluate);
     row.moves_data = true;
     row.any_payload = true;
-    if (op_type == "Slice") row.infer = &InferSlice;
-    rows->push_back(row);
+    return &row;
   };
-  add("Slice", 1, &EvaluateSlice);
+  add("Slice", 1, &EvaluateSlice)->infer = &InferSlice;
   add("Split", 2, &EvaluateSplit);
   add("Expand", 8, &EvaluateExpand);
   add("Tile", 6, &EvaluateTile);

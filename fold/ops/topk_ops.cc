@@ -176,11 +176,7 @@ absl::StatusOr<Outputs> EvaluateUnique(const EvalContext& context, const NodeVie
 
 void AppendTopKOps(std::vector<OpDef>* rows) {
   const auto add = [rows](absl::string_view op_type, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = op_type;
-    row.evaluate = evaluate;
-    row.keeps_bits = true;
-    rows->push_back(row);
+    AddRow(rows, op_type, 1, evaluate).keeps_bits = true;
   };
   add("TopK", &EvaluateTopK);
   add("Unique", &EvaluateUnique);

@@ -98,12 +98,9 @@ absl::StatusOr<Outputs> EvaluateSpaceToDepth(const EvalContext& context, const N
 
 void AppendTransposeOps(std::vector<OpDef>* rows) {
   const auto add = [rows](absl::string_view op_type, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = op_type;
-    row.evaluate = evaluate;
+    OpDef& row = AddRow(rows, op_type, 1, evaluate);
     row.moves_data = true;
     row.any_payload = true;
-    rows->push_back(row);
   };
   add("Transpose", &EvaluateTranspose);
   add("DepthToSpace", &EvaluateDepthToSpace);

@@ -191,12 +191,7 @@ absl::StatusOr<Outputs> IsInf(const EvalContext& context, const NodeView& node, 
 
 void AppendUnaryOps(std::vector<OpDef>* rows) {
   const auto add = [rows](absl::string_view name, int64_t since, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = name;
-    row.since = since;
-    row.evaluate = evaluate;
-    row.elementwise = true;
-    rows->push_back(row);
+    AddRow(rows, name, since, evaluate).elementwise = true;
   };
   add("Abs", 6, &Unary<AbsOp>);
   add("Ceil", 6, &Unary<CeilOp>);

@@ -104,12 +104,7 @@ absl::StatusOr<Outputs> Total(const EvalContext& context, const NodeView& node, 
 
 void AppendVariadicOps(std::vector<OpDef>* rows) {
   const auto add = [rows](absl::string_view name, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = name;
-    row.since = 6;
-    row.evaluate = evaluate;
-    row.elementwise = true;
-    rows->push_back(row);
+    AddRow(rows, name, 6, evaluate).elementwise = true;
   };
   add("Max", &Extreme<true>);
   add("Mean", &Total<true>);

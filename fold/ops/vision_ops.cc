@@ -347,12 +347,7 @@ absl::StatusOr<Outputs> Col2Im(const EvalContext& context, const NodeView& node,
 
 void AppendVisionOps(std::vector<OpDef>* rows) {
   const auto add = [rows](absl::string_view op_type, int64_t since, EvaluateFn evaluate) {
-    OpDef row;
-    row.op_type = op_type;
-    row.since = since;
-    row.evaluate = evaluate;
-    row.foldable = false;
-    rows->push_back(row);
+    AddRow(rows, op_type, since, evaluate).foldable = false;
   };
   add("Col2Im", 18, &Col2Im);
   add("GridSample", 16, &GridSample);
