@@ -6,6 +6,18 @@
 
 namespace dsperse {
 
+absl::string_view RemarkKindName(Remark::Kind kind) {
+  switch (kind) {
+    case Remark::Kind::kApplied:
+      return "applied";
+    case Remark::Kind::kMissed:
+      return "missed";
+    case Remark::Kind::kNote:
+      break;
+  }
+  return "note";
+}
+
 absl::string_view NodeLabel(const Graph& graph, NodeId id) {
   const NodeView node = graph.node(id);
   if (!node.name().empty()) return node.name();

@@ -33,6 +33,9 @@ struct Remark {
   std::vector<double> gains;
 };
 
+// "applied", "missed" or "note", as reports write it.
+absl::string_view RemarkKindName(Remark::Kind kind);
+
 // What a node is called in remarks: its name, or that of its first output where it has none.
 absl::string_view NodeLabel(const Graph& graph, NodeId node);
 // "Conv 'conv1'".

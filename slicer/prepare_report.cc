@@ -67,18 +67,6 @@ std::string WithoutNames(absl::string_view text) {
   }
 }
 
-const char* KindName(Remark::Kind kind) {
-  switch (kind) {
-    case Remark::Kind::kApplied:
-      return "applied";
-    case Remark::Kind::kMissed:
-      return "missed";
-    case Remark::Kind::kNote:
-      break;
-  }
-  return "note";
-}
-
 // What was done first, then what was not, each by falling count.
 std::vector<ReportRemark> GroupRemarks(const std::vector<Remark>& remarks) {
   std::map<std::tuple<int, std::string, std::string, std::string>, ReportRemark> groups;
@@ -87,7 +75,7 @@ std::vector<ReportRemark> GroupRemarks(const std::vector<Remark>& remarks) {
     ReportRemark& group =
         groups[{static_cast<int>(remark.kind), remark.pass, remark.op, text}];
     if (group.count++ == 0) {
-      group.kind = KindName(remark.kind);
+      group.kind = RemarkKindName(remark.kind);
       group.pass = remark.pass;
       group.op = remark.op;
       group.text = text;

@@ -15,18 +15,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-const char* KindName(Remark::Kind kind) {
-  switch (kind) {
-    case Remark::Kind::kApplied:
-      return "applied";
-    case Remark::Kind::kMissed:
-      return "missed";
-    case Remark::Kind::kNote:
-      break;
-  }
-  return "note";
-}
-
 std::string PassesText(const FoldReport& report) {
   std::string out;
   for (const PassStats& pass : report.passes) {
@@ -52,7 +40,7 @@ Json ToJson(const ModelCounts& counts) {
 
 Json ToJson(const Remark& remark) {
   Json json;
-  json["kind"] = KindName(remark.kind);
+  json["kind"] = RemarkKindName(remark.kind);
   json["pass"] = remark.pass;
   if (!remark.op.empty()) {
     json["node"] = remark.node;
@@ -150,11 +138,11 @@ std::string ExplainText(const FoldReport& report, const CliContext& context) {
       const std::vector<const Remark*>& here = remarks[{pass.pass, kind}];
       for (const Remark* remark : here) {
         const std::string node = NodeOf(*remark);
-        absl::StrAppend(&section, "  ", KindName(kind), "  ", node, node.empty() ? "" : ": ",
+        absl::StrAppend(&section, "  ", RemarkKindName(kind), "  ", node, node.empty() ? "" : ": ",
                         remark->text, "\n");
       }
       if (here.empty() || kind == Remark::Kind::kNote) continue;
-      absl::StrAppend(&counts, counts.empty() ? ": " : ", ", here.size(), " ", KindName(kind));
+      absl::StrAppend(&counts, counts.empty() ? ": " : ", ", here.size(), " ", RemarkKindName(kind));
     }
     if (!section.empty()) absl::StrAppend(&out, context.Bold(pass.pass), counts, "\n", section);
   }

@@ -1,5 +1,6 @@
 #include "tests/support/files.h"
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -18,6 +19,16 @@ std::string ReadAll(const std::string& path) {
 
 void WriteAll(const std::string& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
+}
+
+std::map<std::string, std::string> Tree(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::map<std::string, std::string> out;
+  for (const auto& entry : fs::recursive_directory_iterator(path)) {
+    if (!entry.is_regular_file()) continue;
+    out[fs::relative(entry.path(), path).string()] = ReadAll(entry.path().string());
+  }
+  return out;
 }
 
 std::string Serialized(const onnx::ModelProto& model) {

@@ -2,6 +2,7 @@
 #ifndef DSPERSE_TESTS_SUPPORT_FILES_H_
 #define DSPERSE_TESTS_SUPPORT_FILES_H_
 
+#include <map>
 #include <string>
 
 #include "tests/support/temp_dir.h"
@@ -14,6 +15,9 @@ namespace dsperse::testing {
 
 std::string ReadAll(const std::string& path);
 void WriteAll(const std::string& path, const std::string& bytes);
+
+// Content of every file below `path`, by its path from there.
+std::map<std::string, std::string> Tree(const std::string& path);
 
 // Wire format in canonical order.
 std::string Serialized(const onnx::ModelProto& model);

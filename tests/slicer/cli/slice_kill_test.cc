@@ -6,7 +6,6 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <sstream>
 #include <string>
@@ -16,6 +15,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "slicer/cli/cli.h"
+#include "tests/support/files.h"
 #include "tests/support/parse.h"
 #include "tests/support/run_cli.h"
 #include "tests/support/temp_dir.h"
@@ -28,6 +28,7 @@ using ::dsperse::testing::Cli;
 using ::dsperse::testing::ExportAll;
 using ::dsperse::testing::ParseGraph;
 using ::dsperse::testing::TempDir;
+using ::dsperse::testing::Tree;
 using ::testing::AnyOf;
 using ::testing::ElementsAre;
 
@@ -42,18 +43,6 @@ std::string Model() {
                     i + 1 == kLayers ? "y" : absl::StrCat("v", i + 1), " = MatMul(v", i, ", w", i, ")\n");
   }
   return ExportAll(ParseGraph(text + "}"));
-}
-
-// Content of every file below `path`.
-std::map<std::string, std::string> Tree(const std::string& path) {
-  std::map<std::string, std::string> out;
-  for (const auto& entry : fs::recursive_directory_iterator(path)) {
-    if (!entry.is_regular_file()) continue;
-    std::ifstream in(entry.path(), std::ios::binary);
-    out[fs::relative(entry.path(), path).string()] = {std::istreambuf_iterator<char>(in),
-                                                      std::istreambuf_iterator<char>()};
-  }
-  return out;
 }
 
 // The program, in a process of its own.

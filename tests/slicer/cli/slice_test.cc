@@ -1,7 +1,5 @@
 #include <filesystem>
 #include <fstream>
-#include <iterator>
-#include <map>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +8,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "onnx/onnx_pb.h"
+#include "tests/support/files.h"
 #include "tests/support/parse.h"
 #include "tests/support/run_cli.h"
 #include "tests/support/temp_dir.h"
@@ -23,6 +22,7 @@ using ::dsperse::testing::CliResult;
 using ::dsperse::testing::ExportAll;
 using ::dsperse::testing::ParseGraph;
 using ::dsperse::testing::TempDir;
+using ::dsperse::testing::Tree;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -39,17 +39,6 @@ std::string Net() {
       [fill] fc = ConstantOfShape <value = float[1] {0.25}> (s)
       [last] y = MatMul(f, fc)
     })"));
-}
-
-std::map<std::string, std::string> Tree(const std::string& path) {
-  std::map<std::string, std::string> out;
-  for (const auto& entry : fs::recursive_directory_iterator(path)) {
-    if (!entry.is_regular_file()) continue;
-    std::ifstream in(entry.path(), std::ios::binary);
-    out[fs::relative(entry.path(), path).string()] = {std::istreambuf_iterator<char>(in),
-                                                      std::istreambuf_iterator<char>()};
-  }
-  return out;
 }
 
 TEST(SliceCommand, WritesADirectoryAndSaysWhatIsInIt) {
