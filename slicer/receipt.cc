@@ -1,6 +1,9 @@
 #include "slicer/receipt.h"
 
-#include <openssl/evp.h>
+// The plain functions, deprecated for what they don't let one choose: nothing here is to be chosen, and the others
+// bring all of libcrypto, its start-up code and its configuration file into the program.
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
 
 #include <algorithm>
 #include <map>
@@ -62,28 +65,23 @@ bool HashesAreSound(const Receipt& receipt) {
 }  // namespace
 
 struct Sha256::State {
-  EVP_MD_CTX* context = EVP_MD_CTX_new();
-  bool ok = true;
-  ~State() { EVP_MD_CTX_free(context); }
+  SHA256_CTX context;
+  bool ok = SHA256_Init(&context) == 1;
 };
 
-Sha256::Sha256() : state_(std::make_unique<State>()) {
-  state_->ok = state_->context != nullptr &&
-               EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1;
-}
+Sha256::Sha256() : state_(std::make_unique<State>()) {}
 Sha256::~Sha256() = default;
 
 void Sha256::Update(absl::string_view bytes) {
-  state_->ok = state_->ok && EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1;
+  state_->ok = state_->ok && SHA256_Update(&state_->context, bytes.data(), bytes.size()) == 1;
 }
 
 absl::StatusOr<std::string> Sha256::Finish() {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  if (!state_->ok || EVP_DigestFinal_ex(state_->context, digest, &size) != 1) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  if (!state_->ok || SHA256_Final(digest, &state_->context) != 1) {
     return absl::InternalError("SHA-256: the digest could not be computed");
   }
-  return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest), size));
+  return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest), sizeof digest));
 }
 
 absl::StatusOr<HashedFile> HashFile(const std::string& path, absl::string_view name) {
