@@ -18,16 +18,34 @@ namespace {
 
 constexpr char kProgram[] = "dsperse-slice";
 
-void AddCommands(CLI::App& app, CliContext& context) {
-  AddFoldCommand(app, context);
-  AddEstimateCommand(app, context);
-  AddInspectCommand(app, context);
-  AddOpsCommand(app, context);
-  AddPassesCommand(app, context);
-  AddVerifyCommand(app, context);
-  AddVerifyReceiptCommand(app, context);
-  AddSliceCommand(app, context);
-  AddReportCommand(app, context);
+struct Command {
+  absl::string_view name;
+  void (*add)(CLI::App&, CliContext&);
+};
+constexpr Command kCommands[] = {
+    {"fold", AddFoldCommand},
+    {"estimate", AddEstimateCommand},
+    {"inspect", AddInspectCommand},
+    {"ops", AddOpsCommand},
+    {"passes", AddPassesCommand},
+    {"verify", AddVerifyCommand},
+    {"verify-receipt", AddVerifyReceiptCommand},
+    {"slice", AddSliceCommand},
+    {"report", AddReportCommand},
+};
+
+// All subcommands, or the one alone that the first word names: no other can be meant then, and declaring the
+// flags of all takes longer than folding a small model.
+void AddCommands(const std::vector<std::string>& arguments, CLI::App& app, CliContext& context) {
+  const auto word = std::find_if(arguments.begin(), arguments.end(), [](const std::string& argument) {
+    return !absl::StartsWith(argument, "-");
+  });
+  for (const Command& command : kCommands) {
+    if (word == arguments.end() || *word != command.name) continue;
+    command.add(app, context);
+    return;
+  }
+  for (const Command& command : kCommands) command.add(app, context);
 }
 
 bool EnvironmentIsSet(const char* name) {
@@ -146,7 +164,7 @@ int RunCli(const std::vector<std::string>& arguments, CliContext::Streams stream
   app.add_flag("--quiet", context.quiet, "No notes, warnings or progress on standard error");
   app.footer(kExitCodeHelp);
   app.require_subcommand(0, 1);
-  AddCommands(app, context);
+  AddCommands(arguments, app, context);
   for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
     command->fallthrough();
     // A subcommand's own footer holds examples.

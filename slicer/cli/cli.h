@@ -1,8 +1,8 @@
 // The command line, as a library so that tests can call it.
 //
 // Each subcommand is one file with one function `AddXCommand(CLI::App&, CliContext&)`: it declares the
-// flags and sets the action. To add one: write the file, declare the function below, call it in
-// `AddCommands` (cli.cc).
+// flags and sets the action. To add one: write the file, declare the function below, list it in
+// `kCommands` (cli.cc).
 #ifndef DSPERSE_SLICER_CLI_CLI_H_
 #define DSPERSE_SLICER_CLI_CLI_H_
 
