@@ -45,23 +45,30 @@ Count ModelView::Elements(ValueId value) {
   return count;
 }
 
+const Tensor* ModelView::SmallConstantOf(ValueId value) {
+  const Tensor* tensor = value.valid() ? ConstantOf(value) : nullptr;
+  return tensor != nullptr && tensor->num_elements() <= kSmall ? tensor : nullptr;
+}
+
 std::optional<double> ModelView::ScalarOf(ValueId value) {
+  const Tensor* tensor = value.valid() ? ConstantOf(value) : nullptr;
+  if (tensor == nullptr || tensor->num_elements() != 1) return std::nullopt;
   const std::optional<std::vector<double>> all = DoublesOf(value);
   if (!all.has_value() || all->size() != 1) return std::nullopt;
   return (*all)[0];
 }
 
 std::optional<std::vector<int64_t>> ModelView::IntsOf(ValueId value) {
-  const Tensor* tensor = value.valid() ? ConstantOf(value) : nullptr;
-  if (tensor == nullptr || tensor->num_elements() > kSmall) return std::nullopt;
+  const Tensor* tensor = SmallConstantOf(value);
+  if (tensor == nullptr) return std::nullopt;
   absl::StatusOr<std::vector<int64_t>> ints = ToInts(*tensor);
   if (!ints.ok()) return std::nullopt;
   return *std::move(ints);
 }
 
 std::optional<std::vector<double>> ModelView::DoublesOf(ValueId value) {
-  const Tensor* tensor = value.valid() ? ConstantOf(value) : nullptr;
-  if (tensor == nullptr || tensor->num_elements() > kSmall) return std::nullopt;
+  const Tensor* tensor = SmallConstantOf(value);
+  if (tensor == nullptr) return std::nullopt;
   absl::StatusOr<std::vector<double>> doubles = ToDoubles(*tensor);
   if (!doubles.ok()) return std::nullopt;
   return *std::move(doubles);

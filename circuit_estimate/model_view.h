@@ -34,6 +34,8 @@ class ModelView {
 
   const Tensor* ConstantOf(ValueId value) { return facts_.ConstantOf(value); }
   bool IsConstant(ValueId value) { return value.valid() && ConstantOf(value) != nullptr; }
+  // The constant if its elements are few enough to be looked at one by one; otherwise null.
+  const Tensor* SmallConstantOf(ValueId value);
   // The one element of a constant, as a double.
   std::optional<double> ScalarOf(ValueId value);
   // All elements of a small constant of integers.

@@ -124,6 +124,17 @@ Count ReducedElements(ModelView& view, const NodeView& node) {
   return Count(in.value() / out.value());
 }
 
+bool HasScaleShift(ModelView& view, const NodeView& node) {
+  int64_t channels = -1;
+  for (int i = 1; i <= 4; ++i) {
+    const Tensor* parameter = view.SmallConstantOf(node.input(i));
+    if (parameter == nullptr || parameter->dtype() == DType::kString) return false;
+    if (channels < 0) channels = parameter->num_elements();
+    if (parameter->num_elements() != channels) return false;
+  }
+  return true;
+}
+
 std::optional<ScaleShift> ScaleShiftOf(ModelView& view, const NodeView& node) {
   std::optional<std::vector<double>> p[4];
   for (int i = 0; i < 4; ++i) {
@@ -132,6 +143,8 @@ std::optional<ScaleShift> ScaleShiftOf(ModelView& view, const NodeView& node) {
   }
   const double epsilon = node.Float("epsilon", 1e-5f);
   ScaleShift result;
+  result.scale.reserve(p[0]->size());
+  result.shift.reserve(p[0]->size());
   for (size_t c = 0; c < p[0]->size(); ++c) {
     const double scale = (*p[0])[c] / std::sqrt((*p[3])[c] + epsilon);
     result.scale.push_back(scale);

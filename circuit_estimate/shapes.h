@@ -61,6 +61,8 @@ struct ScaleShift {
   std::vector<double> shift;
 };
 std::optional<ScaleShift> ScaleShiftOf(ModelView& view, const NodeView& node);
+// Whether they exist, without reading the parameters.
+bool HasScaleShift(ModelView& view, const NodeView& node);
 
 // Bounds of a Clip, from attributes (opset < 11) or inputs; nullopt: none. `constant` is false when
 // a bound is computed.

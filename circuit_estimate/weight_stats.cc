@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <memory>
 #include <optional>
-#include <string>
 #include <thread>
+#include <type_traits>
 
 #include "absl/strings/str_cat.h"
+#include "circuit_estimate/magnitudes.h"
 #include "fold/ir/status_macros.h"
 #include "fold/ops/parallel.h"
 
@@ -16,25 +18,28 @@ namespace {
 
 // Of a span: small enough to be summed out of the cache it was copied into.
 constexpr int64_t kWindowBytes = int64_t{1} << 18;
-constexpr int kLanes = 8;
 constexpr int64_t kWorthAThread = int64_t{1} << 20;  // elements
 constexpr unsigned kMostThreads = 4;
 
-// Σ|v| with eight sums, since the additions of one would wait for each other. Always in the same
-// order.
+// Weights are floats; channels of other types are summed in order.
 template <typename T>
-double SumOfMagnitudes(const T* data, int64_t count) {
-  double sums[kLanes] = {};
-  int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      sums[lane] += std::fabs(static_cast<double>(data[i + lane]));
-    }
+double SumOfMagnitudesOf(const T* data, int64_t count) {
+  if constexpr (std::is_same_v<T, float>) {
+    return SumOfMagnitudes(data, count);
+  } else {
+    double sum = 0;
+    for (int64_t i = 0; i < count; ++i) sum += std::fabs(static_cast<double>(data[i]));
+    return sum;
   }
-  double rest = 0;
-  for (; i < count; ++i) rest += std::fabs(static_cast<double>(data[i]));
-  return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7])) +
-         rest;
+}
+
+template <typename T>
+void AddMagnitudesOf(const T* data, int64_t count, double* sums) {
+  if constexpr (std::is_same_v<T, float>) {
+    AddMagnitudes(data, count, sums);
+  } else {
+    for (int64_t i = 0; i < count; ++i) sums[i] += std::fabs(static_cast<double>(data[i]));
+  }
 }
 
 // Calls visit(first, data, count) for one window of elements after the other.
@@ -46,13 +51,13 @@ absl::Status ForWindows(const Tensor& tensor, const Visit& visit) {
     return absl::OkStatus();
   }
   const int64_t window = kWindowBytes / static_cast<int64_t>(sizeof(T));
-  std::string buffer;
+  const std::unique_ptr<T[]> buffer(new T[static_cast<size_t>(std::min(window, count))]);
   for (int64_t begin = 0; begin < count; begin += window) {
     const int64_t n = std::min(window, count - begin);
-    buffer.resize(static_cast<size_t>(n) * sizeof(T));
-    DSPERSE_RETURN_IF_ERROR(tensor.Read(begin * static_cast<int64_t>(sizeof(T)),
-                                        absl::MakeSpan(buffer.data(), buffer.size())));
-    visit(begin, reinterpret_cast<const T*>(buffer.data()), n);
+    DSPERSE_RETURN_IF_ERROR(tensor.Read(
+        begin * static_cast<int64_t>(sizeof(T)),
+        absl::MakeSpan(reinterpret_cast<char*>(buffer.get()), static_cast<size_t>(n) * sizeof(T))));
+    visit(begin, buffer.get(), n);
   }
   return absl::OkStatus();
 }
@@ -73,14 +78,13 @@ absl::StatusOr<double> ChannelSum(const Tensor& tensor, int axis) {
     for (int64_t i = 0; i < n;) {
       if (inner == 1) {  // one element of each channel after the other
         const int64_t run = std::min(n - i, channels - channel);
-        double* const sum = sums.data() + channel;
-        for (int64_t j = 0; j < run; ++j) sum[j] += std::fabs(static_cast<double>(data[i + j]));
+        AddMagnitudesOf(data + i, run, sums.data() + channel);
         i += run;
         channel = channel + run == channels ? 0 : channel + run;
         continue;
       }
       const int64_t run = std::min(n - i, left);
-      sums[static_cast<size_t>(channel)] += SumOfMagnitudes(data + i, run);
+      sums[static_cast<size_t>(channel)] += SumOfMagnitudesOf(data + i, run);
       i += run;
       left -= run;
       if (left == 0) {

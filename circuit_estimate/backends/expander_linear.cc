@@ -116,8 +116,10 @@ double ExpanderCounter::Matrix(const Node& node, Priced* priced) {
     return in;
   }
   const bool variable = view.Is("MatMul") && !view_.IsConstant(view.input(1));
-  double bound = in * BoundOf(view.input(1)) * static_cast<double>(p->m_size);
-  if (!variable) {
+  double bound = in;
+  if (variable) {
+    bound = in * BoundOf(view.input(1)) * static_cast<double>(p->m_size);
+  } else {
     const std::optional<double> weighted = WeightedBound(node, priced);
     if (!weighted.has_value()) return in;
     bound = *weighted;

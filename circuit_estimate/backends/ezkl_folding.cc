@@ -34,7 +34,7 @@ bool EzklCounter::IsPerChannelConstant(const NodeView& node, int* data) {
 bool EzklCounter::Folded(const NodeView& node) {
   int data = 0;
   if (node.Is("BatchNormalization")) {
-    if (!ScaleShiftOf(view_, node).has_value()) return false;
+    if (!HasScaleShift(view_, node)) return false;
   } else if (!IsPerChannelConstant(node, &data)) {
     return false;
   }
