@@ -75,7 +75,7 @@ std::vector<ReportRemark> GroupRemarks(const std::vector<Remark>& remarks) {
     ReportRemark& group =
         groups[{static_cast<int>(remark.kind), remark.pass, remark.op, text}];
     if (group.count++ == 0) {
-      group.kind = RemarkKindName(remark.kind);
+      group.kind = std::string(RemarkKindName(remark.kind));
       group.pass = remark.pass;
       group.op = remark.op;
       group.text = text;

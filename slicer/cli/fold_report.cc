@@ -40,7 +40,7 @@ Json ToJson(const ModelCounts& counts) {
 
 Json ToJson(const Remark& remark) {
   Json json;
-  json["kind"] = RemarkKindName(remark.kind);
+  json["kind"] = std::string(RemarkKindName(remark.kind));
   json["pass"] = remark.pass;
   if (!remark.op.empty()) {
     json["node"] = remark.node;
