@@ -27,7 +27,7 @@ struct FunctionCost {
 };
 constexpr FunctionCost kFunctions[] = {
     {"Sigmoid", 6, 15, 42, true}, {"Tanh", 7, 17, 51, true},       {"Exp", 3, 8, 17, true},
-    {"Erf", 35, 71, 185, true},   {"HardSwish", 6, 11, 40, false}, {"Sqrt", 4, 9, 33, false},
+    {"Erf", 35, 71, 185, true},   {"HardSwish", 6, 11, 40, false},
 };
 constexpr int kTableIndexBits = 12;  // checked in one digit where the chunk allows
 constexpr int kTableConstraints = 2;
@@ -248,10 +248,10 @@ double ExpanderCounter::Function(const Node& node, Priced* priced) {
       cost.Check(kTableIndexBits, n);
     }
     if (op == "HardSwish") return in;
-    if (op == "Sqrt") return std::max(in, std::sqrt(in));
     if (op == "Exp") return std::exp(in);
     return 1;
   }
+  if (op == "Sqrt") return SquareRoot(node, priced);
   if (op == "Pow") {
     return Pow(node, priced);
   }
@@ -276,13 +276,25 @@ double ExpanderCounter::Function(const Node& node, Priced* priced) {
   return in;
 }
 
+double ExpanderCounter::SquareRoot(const Node& node, Priced* priced) {
+  // As compiled at values of 19 to 27 bits: two checks of their bits and two of one bit more.
+  const double in = BoundOf(node.view.input(0));
+  const int bits = Need(in, priced);
+  priced->cost.inputs += node.n;
+  priced->cost.mul += node.n;
+  priced->cost.Check(bits, Count(2) * node.n);
+  priced->cost.Check(bits + 1, Count(2) * node.n);
+  return std::max(in, std::sqrt(in));
+}
+
 double ExpanderCounter::Pow(const Node& node, Priced* priced) {
   const double in = BoundOf(node.view.input(0));
   const std::optional<double> exponent = view_.ScalarOf(node.view.input(1));
+  if (exponent == std::optional<double>(0.5)) return SquareRoot(node, priced);
   constexpr double kMostExponent = 64;
   if (!exponent.has_value() || !(*exponent >= 1 && *exponent <= kMostExponent) ||
       *exponent != std::floor(*exponent)) {
-    priced->refused = "Pow has a formula for whole exponents from 1 to 64";
+    priced->refused = "Pow has a formula for 0.5 and whole exponents from 1 to 64";
     return in;
   }
   // Square and multiply. Every product, and once more the result, is divided by the scale with a

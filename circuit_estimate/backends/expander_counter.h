@@ -58,6 +58,7 @@ class ExpanderCounter {
   double Activation(const Node& node, Priced* priced);
   double Function(const Node& node, Priced* priced);
   double Pow(const Node& node, Priced* priced);
+  double SquareRoot(const Node& node, Priced* priced);
   double LayerNormalization(const Node& node, Priced* priced);
 
   // Bound of a sum of products with constant weights; none, with the reason noted, when refused.

@@ -36,6 +36,12 @@ constexpr Compiled kCompiled[] = {
     {"cube", "g (float[1,8] x) => (float[1,8] y) <float e = {3.0}> { y = Pow(x, e) }", 69, 3340},
     {"seventh power", "g (float[1,8] x) => (float[1,8] y) <float e = {7.0}> { y = Pow(x, e) }", 101, 3484},
     {"eighth power", "g (float[1,8] x) => (float[1,8] y) <float e = {8.0}> { y = Pow(x, e) }", 85, 3412},
+    {"root", "g (float[1,8] x) => (float[1,8] y) { y = Sqrt(x) }", 45, 3332},
+    {"root of 20 bits", "g (float[1,8] x) => (float[1,8] y) { a = Add(x, x) y = Sqrt(a) }", 45, 3396},
+    {"root of 21 bits",
+     "g (float[1,8] x) => (float[1,8] y) { a = Add(x, x) b = Add(a, a) y = Sqrt(b) }", 45, 3460},
+    {"power of a half",
+     "g (float[1,8] x) => (float[1,8] y) <float e = {0.5}> { y = Pow(x, e) }", 45, 3332},
     {"cube of wide values",
      "g (float[1,8] x) => (float[1,8] y) <float e = {3.0}> "
      "{ a = Add(x, x) b = Add(a, a) c = Add(b, b) d = Add(c, c) f = Add(d, d) h = Add(f, f) y = Pow(h, e) }",
