@@ -28,7 +28,7 @@ MODELS = {
 TARGETS = {
     "jstprove_expander": "jstprove",
     "ezkl_halo2": "ezkl",
-    "jstprove_remainder": "jstprove",
+    "jstprove_remainder": None,
     "r1cs_circom": None,
     "dsperse_estimate": "jstprove",
 }
