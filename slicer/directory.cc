@@ -251,6 +251,7 @@ absl::StatusOr<WrittenDirectory> WriteDirectory(const Extractor& extractor, cons
   DSPERSE_ASSIGN_OR_RETURN(const std::unique_ptr<TemporaryDirectory> fresh,
                            TemporaryDirectory::Create(target.string()));
   WrittenDirectory out;
+  FileHasher hasher;  // of what is complete, while the next file is written
   SaveOptions save;
   save.forbid_external = true;
   auto write_model = [&](absl::string_view skeleton, const std::string& relative) -> absl::Status {
@@ -259,6 +260,7 @@ absl::StatusOr<WrittenDirectory> WriteDirectory(const Extractor& extractor, cons
                              WriteSkeleton(skeleton, extractor.payloads(), full, save));
     out.files.push_back(relative);
     out.bytes += saved.file_bytes;
+    if (options.receipt != nullptr) hasher.Add(full, relative);
     return absl::OkStatus();
   };
   auto write_text = [&](const std::string& relative, absl::string_view content) -> absl::Status {
@@ -266,6 +268,7 @@ absl::StatusOr<WrittenDirectory> WriteDirectory(const Extractor& extractor, cons
     DSPERSE_RETURN_IF_ERROR(WriteText(full, content));
     out.files.push_back(relative);
     out.bytes += static_cast<int64_t>(content.size());
+    if (options.receipt != nullptr) hasher.Add(full, relative);
     return absl::OkStatus();
   };
   DSPERSE_RETURN_IF_ERROR(write_model(extractor.whole(), "model.onnx"));
@@ -279,10 +282,7 @@ absl::StatusOr<WrittenDirectory> WriteDirectory(const Extractor& extractor, cons
   DSPERSE_RETURN_IF_ERROR(write_text(kMetadataFile, EncodeMetadata(metadata)));
   if (options.receipt != nullptr) {
     out.receipt = *options.receipt;
-    for (const std::string& name : out.files) {
-      DSPERSE_ASSIGN_OR_RETURN(HashedFile file, HashFile(absl::StrCat(fresh->path(), "/", name), name));
-      out.receipt->outputs.push_back(std::move(file));
-    }
+    DSPERSE_ASSIGN_OR_RETURN(out.receipt->outputs, hasher.Finish());
     DSPERSE_RETURN_IF_ERROR(write_text("receipt.json", ReceiptText(*out.receipt)));
   }
   DSPERSE_RETURN_IF_ERROR(Install(*fresh, target, options, &out));

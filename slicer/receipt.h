@@ -52,8 +52,33 @@ struct HashedFile {
   std::string sha256;  // 64 lower-case hexadecimal digits
 };
 
-// Reads the regular file `path` once, through a buffer of 1 MiB. Errors as of InputFile (fold/ir/file.h).
+// Reads the regular file `path` once, through a buffer of 256 KiB. Errors as of InputFile (fold/ir/file.h).
 absl::StatusOr<HashedFile> HashFile(const std::string& path, absl::string_view name);
+
+// Hashes files on a thread of its own while their owner does other things. Where the system gives no
+// thread, Finish does all the work.
+//
+//   FileHasher hasher;
+//   hasher.Add("dir/a", "a");          // to be read from now on: nobody writes to it any more
+//   …
+//   DSPERSE_ASSIGN_OR_RETURN(std::vector<HashedFile> hashed, hasher.Finish());
+class FileHasher {
+ public:
+  FileHasher();
+  // Gives up what isn't hashed yet.
+  ~FileHasher();
+  FileHasher(const FileHasher&) = delete;
+  FileHasher& operator=(const FileHasher&) = delete;
+
+  void Add(std::string path, absl::string_view name);
+  // Of all files, in the order they were added; the caller's thread helps. The error of the first file that
+  // has one. To be called once.
+  absl::StatusOr<std::vector<HashedFile>> Finish();
+
+ private:
+  class Queue;
+  std::unique_ptr<Queue> queue_;
+};
 
 struct Receipt {
   std::string version;  // of the tool; ReceiptText fills it in where it is empty
@@ -68,6 +93,10 @@ struct Receipt {
 // Hashes what a model was loaded from (LoadedModel::files: the model, then its external data). Errors as
 // of HashFile.
 absl::Status HashInputs(absl::Span<const std::string> files, Receipt* receipt);
+// The same in two steps, the work going on between them: begun right after the model was loaded, finished
+// before anything is written.
+void BeginInputs(absl::Span<const std::string> files, FileHasher* hasher);
+absl::Status FinishInputs(FileHasher* hasher, Receipt* receipt);
 
 // The receipt as JSON text, in a fixed order, with a line feed at the end.
 std::string ReceiptText(const Receipt& receipt);

@@ -121,6 +121,8 @@ absl::StatusOr<SlicedFile> SliceOnce(const SliceJob& job, bool write, bool check
   options.fold_options.pass_options.check_weights = check_weights;
   context.Progress("loading …");
   DSPERSE_ASSIGN_OR_RETURN(LoadedModel model, Load(job.model, context));
+  std::optional<FileHasher> inputs;
+  if (write) BeginInputs(model.files, &inputs.emplace());
   context.Progress("folding and planning …");
   SlicedFile out;
   DSPERSE_ASSIGN_OR_RETURN(out.prepared, Prepare(std::move(model.graph), options));
@@ -134,7 +136,7 @@ absl::StatusOr<SlicedFile> SliceOnce(const SliceJob& job, bool write, bool check
   Receipt receipt;
   receipt.command = "slice";
   DSPERSE_ASSIGN_OR_RETURN(receipt.options, OptionsOf(job));
-  DSPERSE_RETURN_IF_ERROR(HashInputs(model.files, &receipt));
+  DSPERSE_RETURN_IF_ERROR(FinishInputs(&*inputs, &receipt));
   WriteOptions how = job.write;
   how.receipt = &receipt;
   absl::StatusOr<WrittenDirectory> written = WriteSlices(out.prepared, job.output, how);

@@ -71,6 +71,36 @@ TEST(HashFile, ReadsBeyondItsBuffer) {
   EXPECT_FALSE(HashFile(dir.File("missing"), "").ok());
 }
 
+TEST(FileHasher, AnswersInTheOrderOfItsFiles) {
+  TempDir dir;
+  FileHasher hasher;
+  std::vector<std::string> paths;
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = absl::StrCat("f", i);
+    // Of very different lengths: those added first take longest.
+    paths.push_back(dir.Write(name, std::string(static_cast<size_t>(1 + 3'000'000 / (i + 1)), 'x')));
+    hasher.Add(paths.back(), name);
+  }
+  const auto hashed = hasher.Finish();
+  ASSERT_TRUE(hashed.ok()) << hashed.status();
+  ASSERT_EQ(hashed->size(), 20u);
+  for (size_t i = 0; i < 20; ++i) {
+    EXPECT_EQ((*hashed)[i].name, absl::StrCat("f", i));
+    EXPECT_EQ((*hashed)[i].sha256, HashFile(paths[i], "")->sha256) << i;
+  }
+}
+
+TEST(FileHasher, NamesTheFirstFileThatCannotBeRead) {
+  TempDir dir;
+  FileHasher hasher;
+  hasher.Add(dir.Write("a", "a"), "a");
+  hasher.Add(dir.File("b"), "b");
+  hasher.Add(dir.File("c"), "c");
+  EXPECT_THAT(std::string(hasher.Finish().status().message()), HasSubstr(dir.File("b")));
+  FileHasher unfinished;  // may be given up
+  unfinished.Add(dir.File("a"), "a");
+}
+
 TEST(Receipt, HoldsHashesAndOptionsButNoPathAndNoTime) {
   TempDir a, b;
   const auto receipt = [](const TempDir& dir, const std::string& out) {
