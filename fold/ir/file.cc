@@ -125,7 +125,7 @@ InputFile::SmallReads::~SmallReads() {
   file_->window_.reset();
 }
 
-absl::Status InputFile::CopyTo(uint64_t offset, uint64_t length, int out,
+absl::Status InputFile::CopyTo(uint64_t offset, uint64_t length, int out, uint64_t out_offset,
                                absl::string_view out_name, bool* supported) const {
   *supported = fd_ >= 0;
   if (!*supported || length == 0) return absl::OkStatus();
@@ -134,8 +134,9 @@ absl::Status InputFile::CopyTo(uint64_t offset, uint64_t length, int out,
                                             " are needed at offset ", offset));
   }
   loff_t from = static_cast<loff_t>(offset);
+  loff_t to = static_cast<loff_t>(out_offset);
   for (uint64_t done = 0; done < length;) {
-    const ssize_t n = copy_file_range(fd_, &from, out, nullptr, length - done, 0);
+    const ssize_t n = copy_file_range(fd_, &from, out, &to, length - done, 0);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && done == 0 &&
         (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP ||

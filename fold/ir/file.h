@@ -52,10 +52,10 @@ class InputFile : public ByteSource {
     bool owner_ = false;
   };
 
-  // Copies bytes to the descriptor `out` of the file `out_name` within the system, or, where that can't be
-  // done, says so in `*supported` and copies nothing.
-  absl::Status CopyTo(uint64_t offset, uint64_t length, int out, absl::string_view out_name,
-                      bool* supported) const;
+  // Copies bytes to `out_offset` of the file `out_name`, open as `out`, within the system, or, where that can't
+  // be done, says so in `*supported` and copies nothing.
+  absl::Status CopyTo(uint64_t offset, uint64_t length, int out, uint64_t out_offset,
+                      absl::string_view out_name, bool* supported) const;
 
  private:
   struct Window {
@@ -149,37 +149,38 @@ class OutputFile : public ByteSink {
 
  private:
   struct Temporary;
-  class Writer;
+  class Helper;
   struct Free {
     void operator()(char* p) const;
   };
   using Buffer = std::unique_ptr<char, Free>;
-  // A step on the way to the disk: the first `size` bytes of a buffer, or a span of another file.
-  struct Job {
-    Buffer buffer;
-    size_t size = 0;
+  // `length` bytes for `position`: of a tensor's canonical form, from its byte `offset` on, or of another file.
+  struct Piece {
+    std::shared_ptr<const Tensor> tensor;
     std::shared_ptr<const InputFile> source;
     uint64_t offset = 0;
     uint64_t length = 0;
+    uint64_t position = 0;
   };
   OutputFile();
   static Buffer NewBuffer();
   absl::Status OpenTemporary(uint64_t size);
-  // Passes the full buffer on; what lies in its slack begins the next one.
-  absl::Status PassOn();
-  absl::Status Submit(Job job);
-  absl::Status Do(const Job& job);
-  absl::Status Write(const char* data, size_t size);
+  // Writes the first `size` bytes of the buffer.
+  absl::Status Flush(size_t size);
+  absl::Status Share(const Tensor& tensor);
+  // `buffer`: for the piece's bytes. Thread-safe, like WriteAt.
+  absl::Status Do(const Piece& piece, char* buffer) const;
+  absl::Status WriteAt(uint64_t position, const char* data, size_t size) const;
 
   std::string path_;                // as given, for messages
   std::string target_;              // symbolic links resolved
   Temporary* temporary_ = nullptr;  // null: writes straight to `target_`
   int fd_ = -1;
   uint64_t reserved_ = 0;
-  uint64_t written_ = 0;  // handed to the system
-  size_t used_ = 0;       // waiting in the buffer
-  Buffer buffer_;
-  std::unique_ptr<Writer> writer_;  // null: the caller's thread writes
+  uint64_t position_ = 0;  // of the buffer's first byte in the file
+  size_t used_ = 0;        // waiting in the buffer
+  Buffer buffer_;          // empty, and free for other use, while pieces are shared
+  std::unique_ptr<Helper> helper_;  // null: the caller's thread does all
 };
 
 // The folder part of `path`: "." for a bare name.

@@ -31,12 +31,18 @@ constexpr size_t kBuffer = size_t{1}
                            << 18;  // stays in a processor's cache between reading and writing
 constexpr size_t kPage = 4096;  // alignment, and room for an element that crosses the buffer's end
 
-// From this size on a thread of its own writes what the caller's fills.
+// A file of this size is written by two threads,
 constexpr uint64_t kThreadFrom = uint64_t{8} << 20;
-constexpr size_t kBuffersInFlight = 4;
+// which share what is as large as this.
+constexpr uint64_t kShareFrom = uint64_t{1} << 18;
+// Pieces that wait for the other thread before the caller's takes part.
+constexpr size_t kPiecesAhead = 32;
 
-// From this size on unchanged bytes go from file to file without passing through a buffer.
+// From this size on, unchanged bytes that stay at the same place within a block are left to the system to copy,
+// which may share the blocks.
 constexpr uint64_t kCopyFrom = uint64_t{1} << 20;
+constexpr uint64_t kBlock = 4096;
+constexpr uint64_t kCopyPiece = uint64_t{1} << 26;
 
 }  // namespace
 
@@ -79,84 +85,91 @@ void CleanUpTemporaries() { OutputFile::CleanUp(); }
 
 void OutputFile::CleanUp() { Temporary::Unlink(); }
 
-// ---- Writer ----
+// ---- Helper ----
 
-// A thread that does the jobs in their order, so that reading and scaling the next buffer goes on
-// while one is written. The first error ends it; what comes after is dropped.
-class OutputFile::Writer {
+// Large tensors are cut into pieces that each thread reads, scales and writes by itself, in no particular order:
+// their places in the file are known. Handing buffers from a reading to a writing thread would cost a wake-up and a
+// move between two processors' caches for each.
+class OutputFile::Helper {
  public:
-  // Null if the system gives no thread.
-  static std::unique_ptr<Writer> Start(OutputFile* file) {
-    std::unique_ptr<Writer> writer(new Writer(file));
+  // Null if the system gives no thread or no memory.
+  static std::unique_ptr<Helper> Start(OutputFile* file) {
+    Buffer buffer = NewBuffer();
+    if (buffer == nullptr) return nullptr;
+    std::unique_ptr<Helper> helper(new Helper(file, std::move(buffer)));
     try {
-      writer->thread_ = std::thread([w = writer.get()] { w->Run(); });
+      helper->thread_ = std::thread([h = helper.get()] { h->Run(); });
     } catch (const std::system_error&) {
       return nullptr;
     }
-    return writer;
+    return helper;
   }
-  ~Writer() { (void)Finish(); }
-
-  // Waits while too many jobs are waiting. The error of an earlier one, if there was any.
-  absl::Status Submit(Job job) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait(lock, [this] { return jobs_.size() < kBuffersInFlight; });
-    DSPERSE_RETURN_IF_ERROR(status_);
-    jobs_.push_back(std::move(job));
-    changed_.notify_all();
-    return absl::OkStatus();
-  }
-
-  // A buffer that has been written, or null.
-  Buffer Spare() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (spares_.empty()) return nullptr;
-    Buffer spare = std::move(spares_.back());
-    spares_.pop_back();
-    return spare;
-  }
-
-  // Returns when all jobs are done.
-  absl::Status Finish() {
+  ~Helper() {
+    if (!thread_.joinable()) return;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
+      pieces_.clear();
       done_ = true;
-      changed_.notify_all();
     }
-    if (thread_.joinable()) thread_.join();
+    changed_.notify_all();
+    thread_.join();
+  }
+
+  // Takes the piece; while many are waiting, the caller does the first ones, in `buffer`. The error of an
+  // earlier piece, if there was any.
+  absl::Status Submit(Piece piece, char* buffer) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    DSPERSE_RETURN_IF_ERROR(status_);
+    pieces_.push_back(std::move(piece));
+    if (idle_) changed_.notify_all();
+    while (pieces_.size() > kPiecesAhead) DoFirst(lock, buffer);
+    return status_;
+  }
+
+  // Returns when all pieces are done, or one has failed.
+  absl::Status Finish(char* buffer) {
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      while (!pieces_.empty()) DoFirst(lock, buffer);
+      done_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
     return status_;
   }
 
  private:
-  explicit Writer(OutputFile* file) : file_(file) {}
+  Helper(OutputFile* file, Buffer buffer) : file_(file), buffer_(std::move(buffer)) {}
+
+  // After an error the rest is dropped.
+  void DoFirst(std::unique_lock<std::mutex>& lock, char* buffer) {
+    const Piece piece = std::move(pieces_.front());
+    pieces_.pop_front();
+    if (!status_.ok()) return;
+    lock.unlock();
+    absl::Status status = file_->Do(piece, buffer);
+    lock.lock();
+    if (status_.ok()) status_ = std::move(status);
+  }
 
   void Run() {
     std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
-      changed_.wait(lock, [this] { return done_ || !jobs_.empty(); });
-      if (jobs_.empty()) return;
-      if (!status_.ok()) {
-        jobs_.pop_front();
-        changed_.notify_all();
-        continue;
-      }
-      Job& job = jobs_.front();  // stays in its place, and counted, while it is done
-      lock.unlock();
-      absl::Status status = file_->Do(job);
-      lock.lock();
-      status_ = std::move(status);
-      if (job.buffer != nullptr) spares_.push_back(std::move(job.buffer));
-      jobs_.pop_front();
-      changed_.notify_all();
+      idle_ = true;
+      changed_.wait(lock, [this] { return done_ || !pieces_.empty(); });
+      idle_ = false;
+      if (pieces_.empty()) return;
+      DoFirst(lock, buffer_.get());
     }
   }
 
   OutputFile* const file_;
+  const Buffer buffer_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Job> jobs_;
-  std::vector<Buffer> spares_;
+  std::deque<Piece> pieces_;
   absl::Status status_;
+  bool idle_ = false;
   bool done_ = false;
   std::thread thread_;
 };
@@ -196,7 +209,9 @@ absl::StatusOr<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string
     return file;
   }
   DSPERSE_RETURN_IF_ERROR(file->OpenTemporary(size));
-  if (size >= kThreadFrom) file->writer_ = Writer::Start(file.get());
+  if (size >= kThreadFrom && std::thread::hardware_concurrency() != 1) {
+    file->helper_ = Helper::Start(file.get());
+  }
   if (exists) {
     // The mode is a courtesy; a file system without modes is no reason to fail.
     (void)fchmod(file->fd_, st.st_mode & 0777);
@@ -232,7 +247,7 @@ absl::Status OutputFile::OpenTemporary(uint64_t size) {
 }
 
 OutputFile::~OutputFile() {
-  writer_.reset();
+  helper_.reset();
   if (fd_ >= 0) close(fd_);
   if (temporary_ != nullptr) {
     if (temporary_->exists) unlink(temporary_->path);
@@ -241,61 +256,43 @@ OutputFile::~OutputFile() {
   }
 }
 
-absl::Status OutputFile::PassOn() {
-  if (used_ < kBuffer) return absl::OkStatus();
-  Buffer next;
-  if (writer_ != nullptr) {
-    next = writer_->Spare();
-    if (next == nullptr) next = NewBuffer();
-  }
-  used_ -= kBuffer;
-  if (next == nullptr) {  // the caller's thread writes, or there is no memory for more buffers
-    if (writer_ != nullptr)
-      return absl::ResourceExhaustedError(absl::StrCat(path_, ": out of memory"));
-    DSPERSE_RETURN_IF_ERROR(Write(buffer_.get(), kBuffer));
-    std::memcpy(buffer_.get(), buffer_.get() + kBuffer, used_);
-    return absl::OkStatus();
-  }
-  std::memcpy(next.get(), buffer_.get() + kBuffer, used_);
-  std::swap(buffer_, next);
-  Job job;
-  job.buffer = std::move(next);
-  job.size = kBuffer;
-  return writer_->Submit(std::move(job));
+absl::Status OutputFile::Flush(size_t size) {
+  DSPERSE_RETURN_IF_ERROR(WriteAt(position_, buffer_.get(), size));
+  position_ += size;
+  used_ -= size;
+  std::memcpy(buffer_.get(), buffer_.get() + size, used_);
+  return absl::OkStatus();
 }
 
-absl::Status OutputFile::Submit(Job job) {
-  return writer_ != nullptr ? writer_->Submit(std::move(job)) : Do(job);
-}
-
-absl::Status OutputFile::Do(const Job& job) {
-  if (job.source == nullptr) return Write(job.buffer.get(), job.size);
+absl::Status OutputFile::Do(const Piece& piece, char* buffer) const {
+  if (piece.tensor != nullptr) {
+    DSPERSE_RETURN_IF_ERROR(piece.tensor->ReadToWrite(static_cast<int64_t>(piece.offset),
+                                                      absl::MakeSpan(buffer, piece.length)));
+    return WriteAt(piece.position, buffer, piece.length);
+  }
   bool supported = false;
-  DSPERSE_RETURN_IF_ERROR(job.source->CopyTo(job.offset, job.length, fd_, path_, &supported));
-  if (supported) {
-    written_ += job.length;
-    return absl::OkStatus();
-  }
-  const Buffer buffer = NewBuffer();
-  if (buffer == nullptr)
-    return absl::ResourceExhaustedError(absl::StrCat(path_, ": out of memory"));
-  for (uint64_t done = 0; done < job.length;) {
-    const size_t n = static_cast<size_t>(std::min<uint64_t>(kBuffer, job.length - done));
-    DSPERSE_RETURN_IF_ERROR(job.source->Read(job.offset + done, absl::MakeSpan(buffer.get(), n)));
-    DSPERSE_RETURN_IF_ERROR(Write(buffer.get(), n));
+  DSPERSE_RETURN_IF_ERROR(piece.source->CopyTo(piece.offset, piece.length, fd_, piece.position,
+                                               path_, &supported));
+  for (uint64_t done = 0; !supported && done < piece.length;) {
+    const size_t n = static_cast<size_t>(std::min<uint64_t>(kBuffer, piece.length - done));
+    DSPERSE_RETURN_IF_ERROR(piece.source->Read(piece.offset + done, absl::MakeSpan(buffer, n)));
+    DSPERSE_RETURN_IF_ERROR(WriteAt(piece.position + done, buffer, n));
     done += n;
   }
   return absl::OkStatus();
 }
 
-absl::Status OutputFile::Write(const char* data, size_t size) {
+// A device or a pipe has no positions: there, writes come in order, from one thread.
+absl::Status OutputFile::WriteAt(uint64_t position, const char* data, size_t size) const {
   while (size > 0) {
-    const ssize_t n = write(fd_, data, size);
+    const ssize_t n = temporary_ != nullptr
+                          ? pwrite(fd_, data, size, static_cast<off_t>(position))
+                          : write(fd_, data, size);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return FromErrno(n < 0 ? errno : EIO, path_, "write");
     data += n;
     size -= static_cast<size_t>(n);
-    written_ += static_cast<uint64_t>(n);
+    position += static_cast<uint64_t>(n);
   }
   return absl::OkStatus();
 }
@@ -306,13 +303,16 @@ absl::Status OutputFile::Append(absl::string_view bytes) {
     std::memcpy(buffer_.get() + used_, bytes.data(), n);
     used_ += n;
     bytes.remove_prefix(n);
-    DSPERSE_RETURN_IF_ERROR(PassOn());
+    if (used_ == kBuffer) DSPERSE_RETURN_IF_ERROR(Flush(kBuffer));
   }
   return absl::OkStatus();
 }
 
 absl::Status OutputFile::AppendTensor(const Tensor& tensor) {
   if (tensor.in_memory()) return Append(tensor.raw());
+  if (helper_ != nullptr && static_cast<uint64_t>(tensor.num_bytes()) >= kShareFrom) {
+    return Share(tensor);
+  }
   const int64_t element = std::max(BitWidth(tensor.dtype()) / 8, 1);
   for (int64_t offset = 0; offset < tensor.num_bytes();) {
     // Whole elements only; the last one may reach beyond the buffer's end, into its slack.
@@ -323,7 +323,27 @@ absl::Status OutputFile::AppendTensor(const Tensor& tensor) {
         tensor.ReadToWrite(offset, absl::MakeSpan(buffer_.get() + used_, static_cast<size_t>(n))));
     offset += n;
     used_ += static_cast<size_t>(n);
-    DSPERSE_RETURN_IF_ERROR(PassOn());
+    if (used_ >= kBuffer) DSPERSE_RETURN_IF_ERROR(Flush(kBuffer));
+  }
+  return absl::OkStatus();
+}
+
+// Pieces of whole elements that end at a multiple of kBuffer in the file, or as soon behind it as an element does.
+absl::Status OutputFile::Share(const Tensor& tensor) {
+  DSPERSE_RETURN_IF_ERROR(Flush(used_));
+  const uint64_t element = static_cast<uint64_t>(std::max(BitWidth(tensor.dtype()) / 8, 1));
+  const uint64_t size = static_cast<uint64_t>(tensor.num_bytes());
+  const auto shared = std::make_shared<const Tensor>(tensor);
+  for (uint64_t offset = 0; offset < size;) {
+    const uint64_t room = kBuffer - position_ % kBuffer;
+    Piece piece;
+    piece.tensor = shared;
+    piece.offset = offset;
+    piece.length = std::min((room + element - 1) / element * element, size - offset);
+    piece.position = position_;
+    offset += piece.length;
+    position_ += piece.length;
+    DSPERSE_RETURN_IF_ERROR(helper_->Submit(std::move(piece), buffer_.get()));
   }
   return absl::OkStatus();
 }
@@ -331,38 +351,35 @@ absl::Status OutputFile::AppendTensor(const Tensor& tensor) {
 absl::Status OutputFile::AppendSpan(const std::shared_ptr<const ByteSource>& source,
                                     uint64_t offset, uint64_t length) {
   std::shared_ptr<const InputFile> file;
-  if (length >= kCopyFrom) file = std::dynamic_pointer_cast<const InputFile>(source);
-  if (file == nullptr) return ByteSink::AppendSpan(source, offset, length);
-  if (used_ > 0) {
-    Job rest;
-    rest.buffer = std::move(buffer_);
-    rest.size = used_;
-    used_ = 0;
-    if (writer_ != nullptr) buffer_ = writer_->Spare();
-    if (buffer_ == nullptr) buffer_ = NewBuffer();
-    if (buffer_ == nullptr) {
-      return absl::ResourceExhaustedError(absl::StrCat(path_, ": out of memory"));
-    }
-    DSPERSE_RETURN_IF_ERROR(Submit(std::move(rest)));
+  if (length >= kCopyFrom && temporary_ != nullptr && (position_ + used_) % kBlock == offset % kBlock) {
+    file = std::dynamic_pointer_cast<const InputFile>(source);
   }
-  Job copy;
-  copy.source = std::move(file);
-  copy.offset = offset;
-  copy.length = length;
-  return Submit(std::move(copy));
+  if (file == nullptr) return ByteSink::AppendSpan(source, offset, length);
+  DSPERSE_RETURN_IF_ERROR(Flush(used_));
+  for (uint64_t done = 0; done < length;) {
+    Piece piece;
+    piece.source = file;
+    piece.offset = offset + done;
+    piece.length = std::min(kCopyPiece, length - done);
+    piece.position = position_;
+    done += piece.length;
+    position_ += piece.length;
+    DSPERSE_RETURN_IF_ERROR(helper_ != nullptr ? helper_->Submit(std::move(piece), buffer_.get())
+                                               : Do(piece, buffer_.get()));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status OutputFile::Finish(bool fsync) {
-  if (writer_ != nullptr) {
-    const absl::Status status = writer_->Finish();
-    writer_.reset();
+  DSPERSE_RETURN_IF_ERROR(Flush(used_));
+  if (helper_ != nullptr) {
+    const absl::Status status = helper_->Finish(buffer_.get());
+    helper_.reset();
     DSPERSE_RETURN_IF_ERROR(status);
   }
-  DSPERSE_RETURN_IF_ERROR(Write(buffer_.get(), used_));
-  used_ = 0;
-  if (temporary_ != nullptr && written_ != reserved_) {
+  if (temporary_ != nullptr && position_ != reserved_) {
     return absl::InternalError(
-        absl::StrCat(path_, ": ", written_, " bytes written where ", reserved_, " were announced"));
+        absl::StrCat(path_, ": ", position_, " bytes written where ", reserved_, " were announced"));
   }
   if (fsync) DSPERSE_RETURN_IF_ERROR(SyncFd(fd_, path_));
   const int result = close(fd_);
