@@ -20,8 +20,11 @@ struct Tensor::Scaling {
 
 namespace {
 
+// Inlined into the variants of a function for several kinds of processor, and compiled for each.
+#define DSPERSE_IN_ALL_VARIANTS __attribute__((always_inline)) inline
+
 template <typename S, typename D>
-D Scale(S value, double factor) {
+DSPERSE_IN_ALL_VARIANTS D Scale(S value, double factor) {
   return static_cast<D>(static_cast<double>(value) * factor);
 }
 
@@ -37,7 +40,7 @@ template <> struct Exponent<Bfloat16> { using Bits = uint16_t; static constexpr 
 
 // Is one of `count` values not finite? Integer operations, which compilers turn into vector code.
 template <typename T>
-bool AnyNonFinite(const T* values, int64_t count) {
+DSPERSE_IN_ALL_VARIANTS bool AnyNonFinite(const T* values, int64_t count) {
   using Bits = typename Exponent<T>::Bits;
   Bits bad = 0;
   for (int64_t i = 0; i < count; ++i) {
@@ -51,7 +54,7 @@ bool AnyNonFinite(const T* values, int64_t count) {
 // out[i] = in[i] · factor(i) for `count` elements; `in` and `out` may be the same place. Blocks of constant
 // length through local arrays: what compilers turn into vector code without options.
 template <typename S, typename D, typename Factor>
-bool ScaleElements(const char* in, char* out, int64_t count, Factor factor) {
+DSPERSE_IN_ALL_VARIANTS bool ScaleElements(const char* in, char* out, int64_t count, Factor factor) {
   constexpr int64_t kBlock = 16;
   bool finite = true;
   int64_t i = 0;
@@ -76,8 +79,8 @@ bool ScaleElements(const char* in, char* out, int64_t count, Factor factor) {
 // Scales elements [first, first + count) of a tensor whose source type is S and result type D. False if a
 // result is not finite.
 template <typename S, typename D>
-bool ScaleRun(const char* in, char* out, int64_t first, int64_t count, int64_t channels,
-              int64_t inner, const double* factors) {
+DSPERSE_IN_ALL_VARIANTS bool ScaleRun(const char* in, char* out, int64_t first, int64_t count,
+                                      int64_t channels, int64_t inner, const double* factors) {
   int64_t channel = (first / inner) % channels;
   int64_t left = inner == 1 ? channels - channel : inner - first % inner;
   bool finite = true;
@@ -99,6 +102,30 @@ bool ScaleRun(const char* in, char* out, int64_t first, int64_t count, int64_t c
     count -= run;
   }
   return finite;
+}
+
+#if defined(__x86_64__)
+// The same operations on twice as many elements at a time: no bit of a result differs.
+__attribute__((target("avx2"))) bool ScaleFloatsWide(const char* in, char* out, int64_t first, int64_t count,
+                                                     int64_t channels, int64_t inner,
+                                                     const double* factors) {
+  return ScaleRun<float, float>(in, out, first, count, channels, inner, factors);
+}
+bool HasWide() {
+  static const bool has = __builtin_cpu_supports("avx2") != 0;
+  return has;
+}
+#endif
+
+template <typename S, typename D>
+bool ScaleBest(const char* in, char* out, int64_t first, int64_t count, int64_t channels, int64_t inner,
+               const double* factors) {
+#if defined(__x86_64__)
+  if constexpr (std::is_same_v<S, float> && std::is_same_v<D, float>) {
+    if (HasWide()) return ScaleFloatsWide(in, out, first, count, channels, inner, factors);
+  }
+#endif
+  return ScaleRun<S, D>(in, out, first, count, channels, inner, factors);
 }
 
 template <typename F>
@@ -290,8 +317,8 @@ absl::Status Tensor::Read(int64_t offset, absl::Span<char> out, bool* finite) co
       using D = typename decltype(d)::type;
       DispatchFloat(s.base.type_, [&](auto b) {
         using S = typename decltype(b)::type;
-        *finite &= ScaleRun<S, D>(out.data(), out.data(), first, count, s.channels, s.inner,
-                                  s.factors.data());
+        *finite &= ScaleBest<S, D>(out.data(), out.data(), first, count, s.channels, s.inner,
+                                   s.factors.data());
       });
     });
     return absl::OkStatus();
@@ -307,8 +334,8 @@ absl::Status Tensor::Read(int64_t offset, absl::Span<char> out, bool* finite) co
       using D = typename decltype(d)::type;
       DispatchFloat(s.base.type_, [&](auto b) {
         using S = typename decltype(b)::type;
-        *finite &= ScaleRun<S, D>(buffer.data(), out.data() + done * width, first + done, n,
-                                  s.channels, s.inner, s.factors.data());
+        *finite &= ScaleBest<S, D>(buffer.data(), out.data() + done * width, first + done, n,
+                                   s.channels, s.inner, s.factors.data());
       });
     });
     done += n;
@@ -407,14 +434,17 @@ absl::StatusOr<bool> SameBits(const Tensor& a, const Tensor& b) {
 }
 
 absl::StatusOr<std::vector<double>> ToDoubles(const Tensor& tensor) {
-  DSPERSE_ASSIGN_OR_RETURN(const Tensor loaded, tensor.Load());
+  if (!tensor.in_memory()) {
+    DSPERSE_ASSIGN_OR_RETURN(const Tensor in_memory, tensor.Load());
+    return ToDoubles(in_memory);
+  }
   std::vector<double> out;
   out.reserve(static_cast<size_t>(tensor.num_elements()));
   const bool ok = DispatchDType(
       tensor.dtype(),
       [&](auto tag) {
         using T = typename decltype(tag)::type;
-        for (const T& v : loaded.data<T>()) {
+        for (const T& v : tensor.data<T>()) {
           const double d = static_cast<double>(v);
           if constexpr (sizeof(T) == 8 && std::is_integral_v<T>) {
             constexpr int64_t kExact = int64_t{1} << 53;
