@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "fold/passes/constants.h"
+#include "fold/passes/rank_at_sight.h"
 
 namespace dsperse {
 namespace {
@@ -157,10 +158,21 @@ bool IsSingle(const NodeView& node, PassContext& context) {
                                     node.Is("Max") || node.Is("Min"));
 }
 
+constexpr absl::string_view kCandidates[] = {
+    "Add",     "Cast",     "CastLike", "Concat", "Div", "Dropout", "Expand",  "Flatten", "Identity",
+    "Max",     "Mean",     "Min",      "Mul",    "Pad", "Pow",     "Reshape", "Slice",   "Split",
+    "Squeeze", "Sub",      "Sum",      "Tile",   "Transpose", "Unsqueeze",
+};
+
+// Most nodes are of none of these operators.
+bool MayBeNoOp(absl::string_view op_type) {
+  return std::find(std::begin(kCandidates), std::end(kCandidates), op_type) != std::end(kCandidates);
+}
+
 }  // namespace
 
 Matched<NoOp> MatchNoOp(const Graph& graph, const NodeView& node, PassContext& context) {
-  if (!node.domain().empty()) return kNone();
+  if (!node.domain().empty() || !MayBeNoOp(node.op_type())) return kNone();
   const ValueId input = node.input(0);
   if (!input.valid() || !node.output(0).valid()) return kNone();
   if (node.Is("Identity") || IsSingle(node, context)) return Returns(input);
@@ -170,6 +182,7 @@ Matched<NoOp> MatchNoOp(const Graph& graph, const NodeView& node, PassContext& c
     const bool same = type != DType::kUndefined && type == context.facts().TypeOf(node.output(0));
     return same ? Returns(input) : kNone();
   }
+  if (node.Is("Flatten") && LeastRankAtSight(graph, input) > 2) return kNone();  // its result is a matrix
   if (OnlyChangesShape(node)) return KeepsShape(node, input, context) ? Returns(input) : kNone();
   if (node.Is("Transpose")) return MatchTranspose(node, context);
   if (node.Is("Slice")) return MatchSlice(graph, node, context);

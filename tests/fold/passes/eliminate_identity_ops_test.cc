@@ -96,6 +96,18 @@ TEST(EliminateIdentityOps, ANeutralConstantThatBroadcastsStays) {
   EXPECT_THAT(MissTexts(result), ElementsAre("its constant may broadcast the shape"));
 }
 
+TEST(EliminateIdentityOps, AFlattenOfMoreThanAMatrixStaysWithoutInference) {
+  Graph graph = ParseGraph(R"(<ir_version: 8, opset_import: ["" : 17]>
+    g (float[1, 1, 4, 4] x) => (float[] y) <float[2, 1, 1, 1] w = {1, 2}> {
+      a = Conv(x, w) r = Relu(a) s = Add(r, a) p = GlobalAveragePool(s) f = Flatten(p)
+      y = ReduceMax<keepdims = 0>(f) })");
+  PassContext context(&graph, PassOptions{});
+  const absl::StatusOr<bool> changed = EliminateIdentityOps().Run(graph, context);
+  ASSERT_TRUE(changed.ok()) << changed.status();
+  EXPECT_FALSE(*changed);
+  EXPECT_FALSE(context.ResetFacts());  // nobody has asked for any
+}
+
 TEST(EliminateIdentityOps, AMaskThatIsReadStays) {
   Graph graph = ParseGraph(R"(
     g (float[2] x) => (float[2] y, bool[2] m) { y, m = Dropout(x) })");
