@@ -1,6 +1,8 @@
 #include "slicer/cli/fold_file.h"
 
+#include <filesystem>
 #include <memory>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -9,6 +11,7 @@
 #include "fold/ir/status_macros.h"
 #include "fold/registry.h"
 #include "slicer/cli/exit_code.h"
+#include "slicer/cli/process_memory.h"
 
 namespace dsperse {
 namespace {
@@ -115,6 +118,9 @@ absl::StatusOr<FoldedFile> FoldOnce(const FoldJob& job, bool check_weights, CliC
 }  // namespace
 
 absl::StatusOr<FoldedFile> FoldFile(const FoldJob& job, CliContext& context) {
+  std::error_code ignored;
+  const uintmax_t size = std::filesystem::file_size(job.model.path, ignored);
+  if (!ignored) PrepareHeap(size);
   absl::StatusOr<FoldedFile> result = FoldOnce(job, false, context);
   if (absl::IsOutOfRange(result.status())) result = FoldOnce(job, true, context);
   context.Progress("");
