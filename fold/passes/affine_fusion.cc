@@ -25,6 +25,7 @@ class Matcher {
 
   absl::StatusOr<std::optional<AffineFusion>> Match() {
     const NodeView node = graph_.node(node_);
+    if (rules_.skip_lone_batchnorm && HasLoneBatchNorm(node)) return std::nullopt;
     const std::vector<NodeId> neighbours = AffineNeighbours(node);
     if (neighbours.empty()) return std::nullopt;
     Matched<LinearOwner> owner = MatchLinearOwner(graph_, node_, context_);
@@ -32,7 +33,7 @@ class Matcher {
       RefuseAll(neighbours, owner.why_not);
       return std::nullopt;
     }
-    fusion_.owner = *std::move(owner);
+    fusion_.owner = std::move(*owner);
     DSPERSE_RETURN_IF_ERROR(WalkForward());
     if (rules_.before) DSPERSE_RETURN_IF_ERROR(WalkBackward());
     DSPERSE_ASSIGN_OR_RETURN(std::string why_not, Compose());
@@ -47,6 +48,22 @@ class Matcher {
  private:
   bool Takes(const NodeView& node) const {
     return rules_.batchnorm_only ? node.Is("BatchNormalization") : IsAffineCandidate(graph_, node);
+  }
+
+  // Is the chain one BatchNormalization behind the owner? No constant is read to see it.
+  bool HasLoneBatchNorm(const NodeView& node) const {
+    const ValueId value = node.output(0);
+    if (!value.valid() || !graph_.HasSingleNodeUse(value)) return false;
+    const NodeView user = graph_.node(graph_.Uses(value)[0].node);
+    if (!user.Is("BatchNormalization") || user.input(0) != value || !user.output(0).valid()) return false;
+    for (const Use& use : graph_.Uses(user.output(0))) {
+      if (!use.is_block_output() && Takes(graph_.node(use.node))) return false;
+    }
+    for (ValueId input : node.inputs()) {
+      const NodeId producer = input.valid() ? graph_.Producer(input) : NodeId();
+      if (producer.valid() && Takes(graph_.node(producer))) return false;
+    }
+    return true;
   }
 
   // Nodes next to the owner that might be steps.
@@ -97,7 +114,7 @@ class Matcher {
         if (fusion_.after.empty()) fusion_.duplicate = false;
         return absl::OkStatus();
       }
-      fusion_.after.push_back(*std::move(step));
+      fusion_.after.push_back(std::move(*step));
       value = user.output(0);
     }
     return absl::OkStatus();
@@ -142,7 +159,7 @@ class Matcher {
         break;
       }
       value = producer.input(step->data_input);
-      fusion_.before.push_back(*std::move(step));
+      fusion_.before.push_back(std::move(*step));
     }
     std::reverse(fusion_.before.begin(), fusion_.before.end());
     return absl::OkStatus();
@@ -202,7 +219,7 @@ class Matcher {
     if (has_bias && (!fusion_.after.empty() || shifts_input)) {
       DSPERSE_ASSIGN_OR_RETURN(Matched<std::vector<double>> bias, ReadBias(graph_, owner));
       if (!bias) return bias.why_not;
-      result = Affine::Bias(*std::move(bias));
+      result = Affine::Bias(std::move(*bias));
     }
     if (shifts_input) {
       std::string why_not = WhyNotShiftInput(graph_, owner);

@@ -29,6 +29,7 @@ namespace dsperse {
 struct ChainRules {
   bool batchnorm_only = false;  // stop at the first step that is no BatchNormalization
   bool before = false;          // also steps before the linear operator
+  bool skip_lone_batchnorm = false;  // one BatchNormalization behind it and no other step is left alone
 };
 
 struct AffineFusion {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
 #include "fold/passes/constants.h"
+#include "fold/passes/find_constant.h"
 
 namespace dsperse {
 namespace {
@@ -18,7 +19,9 @@ double At(const std::vector<double>& values, size_t channel) {
 }
 
 bool IsArithmetic(const NodeView& node) {
-  return node.Is("Mul") || node.Is("Add") || node.Is("Sub") || node.Is("Div");
+  const absl::string_view type = node.op_type();
+  return type.size() == 3 && (type == "Mul" || type == "Add" || type == "Sub" || type == "Div") &&
+         node.domain().empty();
 }
 
 struct BatchNormInput {
@@ -32,8 +35,9 @@ absl::StatusOr<Matched<std::vector<double>>> ReadParameter(const Graph& graph,
                                                            const NodeView& node,
                                                            BatchNormInput input, int64_t channels) {
   using Result = std::vector<double>;
-  const std::optional<Tensor> tensor = ConstantOf(graph, node.input(input.index));
-  if (!tensor) {
+  std::optional<Tensor> computed;
+  const Tensor* const tensor = FindConstant(graph, node.input(input.index), &computed);
+  if (tensor == nullptr) {
     return NoMatch<Result>(
         absl::StrCat("its ", input.name, " ", WhyNotConstant(graph, node.input(input.index))));
   }
@@ -80,7 +84,8 @@ absl::StatusOr<Matched<AffineStep>> MatchBatchNorm(const Graph& graph, const Nod
     if (!values) return NoMatch<AffineStep>(std::move(values.why_not));
     *target = std::move(*values);
   }
-  step.type = ConstantOf(graph, node.input(kScale.index))->dtype();
+  std::optional<Tensor> computed;
+  step.type = FindConstant(graph, node.input(kScale.index), &computed)->dtype();
   const double epsilon = static_cast<double>(node.Float("epsilon", kDefaultEpsilon));
   for (size_t c = 0; c < variance.size(); ++c) {
     const double shifted = variance[c] + epsilon;
@@ -254,8 +259,7 @@ std::string WhyBroadcastsData(const Graph& graph, const AffineStep& step, const 
 bool IsAffineCandidate(const Graph& graph, const NodeView& node) {
   if (node.Is("BatchNormalization")) return true;
   if (!IsArithmetic(node) || node.num_inputs() != 2) return false;
-  return ConstantOf(graph, node.input(0)).has_value() ||
-         ConstantOf(graph, node.input(1)).has_value();
+  return IsConstant(graph, node.input(0)) || IsConstant(graph, node.input(1));
 }
 
 std::string ChannelName(size_t channel) { return absl::StrCat("channel ", channel); }

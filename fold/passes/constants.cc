@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
+#include "fold/passes/find_constant.h"
 
 namespace dsperse {
 namespace {
@@ -60,6 +61,20 @@ std::optional<Tensor> ConstantOf(const Graph& graph, ValueId value) {
   const NodeView node = graph.node(producer);
   if (!node.Is("ConstantOfShape")) return std::nullopt;
   return EvaluateConstantOfShape(graph, node);
+}
+
+bool IsConstant(const Graph& graph, ValueId value) {
+  if (!value.valid()) return false;
+  if (graph.ConstantValue(value) != nullptr) return true;
+  const NodeId producer = graph.Producer(value);
+  return producer.valid() && graph.node(producer).Is("ConstantOfShape") && ConstantOf(graph, value).has_value();
+}
+
+const Tensor* FindConstant(const Graph& graph, ValueId value, std::optional<Tensor>* storage) {
+  if (!value.valid()) return nullptr;
+  if (const Tensor* tensor = graph.ConstantValue(value)) return tensor;
+  *storage = ConstantOf(graph, value);
+  return storage->has_value() ? &**storage : nullptr;
 }
 
 std::string WhyNotConstant(const Graph& graph, ValueId value) {

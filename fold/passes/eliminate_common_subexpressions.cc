@@ -29,11 +29,19 @@ bool MayMerge(const NodeView& node) {
   return !node.Is("Constant") && !IsRandom(node);
 }
 
-// Operator, inputs and which outputs there are: few nodes agree even in these.
+// Operator, inputs and which outputs there are: few nodes agree even in these. Bytes, for looking up alone.
 std::string Key(const NodeView& node) {
-  std::string key = absl::StrCat(node.domain(), "|", node.op_type(), "|");
-  for (ValueId input : node.inputs()) absl::StrAppend(&key, input.index, ",");
-  key += "|";
+  std::string key;
+  const auto append = [&](const auto& value) {
+    key.append(reinterpret_cast<const char*>(&value), sizeof value);
+  };
+  key.reserve(node.domain().size() + node.op_type().size() + 16 + 4 * node.inputs().size() + node.outputs().size());
+  append(static_cast<uint32_t>(node.domain().size()));
+  append(static_cast<uint32_t>(node.op_type().size()));
+  append(static_cast<uint32_t>(node.inputs().size()));
+  key.append(node.domain().data(), node.domain().size());
+  key.append(node.op_type().data(), node.op_type().size());
+  for (ValueId input : node.inputs()) append(input.index);
   for (ValueId output : node.outputs()) key += output.valid() ? 'o' : '-';
   return key;
 }
@@ -109,11 +117,13 @@ absl::StatusOr<bool> EliminateCommonSubexpressions::Run(Graph& graph, PassContex
   // is found around a body comes before it.
   std::vector<absl::flat_hash_map<std::string, Alike>> seen(
       static_cast<size_t>(graph.BlockLimit()));
+  const std::vector<NodeId> nodes = graph.AllNodes();
+  seen[static_cast<size_t>(graph.main().index)].reserve(nodes.size());
   bool changed = false;
-  for (NodeId id : graph.AllNodes()) {
+  for (NodeId id : nodes) {
     const NodeView node = graph.node(id);
     if (!MayMerge(node)) continue;
-    const std::string key = Key(node);
+    std::string key = Key(node);
     std::string attributes;
     bool have_attributes = false;
     NodeId first;
@@ -128,7 +138,7 @@ absl::StatusOr<bool> EliminateCommonSubexpressions::Run(Graph& graph, PassContex
     }
     if (!first.valid()) {
       auto& map = seen[static_cast<size_t>(node.block().index)];
-      const auto [it, is_new] = map.try_emplace(key, id);
+      const auto [it, is_new] = map.try_emplace(std::move(key), id);
       if (!is_new) it->second.Add(std::move(attributes), id);
       continue;
     }

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "fold/ir/status_macros.h"
 
 namespace dsperse {
@@ -30,23 +30,24 @@ absl::StatusOr<std::string> ReadBytes(const Tensor& tensor, int64_t offset, int6
   return bytes;
 }
 
-// Type, dimensions and a sample from the middle: what equal tensors agree in. Small ones are in it whole.
-absl::StatusOr<std::string> Key(const Tensor& tensor) {
-  std::string key = absl::StrCat(static_cast<int>(tensor.dtype()), "|",
-                                 absl::StrJoin(tensor.dims(), ","), "|");
+// A hash of type, dimensions and a sample from the middle: what equal tensors agree in. Of small ones all is in it.
+absl::StatusOr<uint64_t> Key(const Tensor& tensor) {
+  const auto mix = [&](absl::string_view sample) {
+    return static_cast<uint64_t>(absl::HashOf(tensor.dtype(), tensor.dims(), sample));
+  };
   if (tensor.dtype() == DType::kString) {
-    for (const std::string& s : tensor.strings()) absl::StrAppend(&key, s.size(), ":", s);
-    return key;
+    return static_cast<uint64_t>(absl::HashOf(tensor.dtype(), tensor.dims(), tensor.strings()));
   }
   const int64_t bytes = tensor.num_bytes();
-  if (bytes <= kWhole) {
-    DSPERSE_ASSIGN_OR_RETURN(const std::string all, ReadBytes(tensor, 0, bytes));
-    return absl::StrCat(key, all);
-  }
   const int64_t width = std::max(1, BitWidth(tensor.dtype()) / 8);
-  DSPERSE_ASSIGN_OR_RETURN(const std::string sample,
-                           ReadBytes(tensor, bytes / 2 / width * width, kSample));
-  return absl::StrCat(key, sample);
+  const int64_t begin = bytes <= kWhole ? 0 : bytes / 2 / width * width;
+  const int64_t size = bytes <= kWhole ? bytes : kSample;
+  if (tensor.in_memory()) {
+    return mix(tensor.raw().substr(static_cast<size_t>(begin), static_cast<size_t>(size)));
+  }
+  char sample[kWhole];
+  DSPERSE_RETURN_IF_ERROR(tensor.Read(begin, absl::MakeSpan(sample, static_cast<size_t>(size))));
+  return mix(absl::string_view(sample, static_cast<size_t>(size)));
 }
 
 absl::StatusOr<uint64_t> HashAll(const Tensor& tensor) {
@@ -60,9 +61,10 @@ absl::StatusOr<uint64_t> HashAll(const Tensor& tensor) {
   return hash;
 }
 
-// Constants that agree in Key.
+// Constants that agree in Key. Most have nothing that agrees with them.
 struct Group {
-  std::vector<ValueId> members;
+  ValueId first;
+  std::vector<ValueId> others;
 };
 
 // Points the readers of `value` at `kept` and removes it.
@@ -74,11 +76,12 @@ void Merge(Graph& graph, ValueId value, ValueId kept, PassContext& context) {
 
 absl::StatusOr<bool> MergeGroup(Graph& graph, const Group& group, PassContext& context) {
   bool changed = false;
-  const bool whole_in_key =
-      graph.ConstantValue(group.members[0])->num_bytes() <= kWhole ||
-      graph.ConstantValue(group.members[0])->dtype() == DType::kString;
+  const bool whole_in_key = graph.ConstantValue(group.first)->num_bytes() <= kWhole ||
+                            graph.ConstantValue(group.first)->dtype() == DType::kString;
+  std::vector<ValueId> members = {group.first};
+  members.insert(members.end(), group.others.begin(), group.others.end());
   absl::flat_hash_map<uint64_t, std::vector<ValueId>> kept;  // by hash; looked up only
-  for (ValueId value : group.members) {
+  for (ValueId value : members) {
     const Tensor& tensor = *graph.ConstantValue(value);
     uint64_t hash = 0;
     if (!whole_in_key) {
@@ -112,20 +115,26 @@ absl::StatusOr<bool> MergeGroup(Graph& graph, const Group& group, PassContext& c
 
 absl::StatusOr<bool> EliminateDuplicateConstants::Run(Graph& graph, PassContext& context) const {
   std::vector<Group> groups;  // in the order of their first members
-  absl::flat_hash_map<std::string, size_t> index;
+  absl::flat_hash_map<uint64_t, size_t> index;
   for (BlockId block : graph.Blocks()) {
-    for (ValueId value : graph.Initializers(block)) {
+    const std::vector<ValueId> values = graph.Initializers(block);
+    groups.reserve(groups.size() + values.size());
+    index.reserve(index.size() + values.size());
+    for (ValueId value : values) {
       const Tensor* tensor = graph.ConstantValue(value);
       if (tensor == nullptr) continue;
-      DSPERSE_ASSIGN_OR_RETURN(std::string key, Key(*tensor));
-      const auto [it, is_new] = index.emplace(std::move(key), groups.size());
-      if (is_new) groups.emplace_back();
-      groups[it->second].members.push_back(value);
+      DSPERSE_ASSIGN_OR_RETURN(const uint64_t key, Key(*tensor));
+      const auto [it, is_new] = index.emplace(key, groups.size());
+      if (is_new) {
+        groups.push_back({value, {}});
+      } else {
+        groups[it->second].others.push_back(value);
+      }
     }
   }
   bool changed = false;
   for (const Group& group : groups) {
-    if (group.members.size() < 2) continue;
+    if (group.others.empty()) continue;
     DSPERSE_ASSIGN_OR_RETURN(const bool merged, MergeGroup(graph, group, context));
     changed |= merged;
   }

@@ -21,7 +21,8 @@ bool OnlyBatchNormsBehind(const AffineFusion& fusion) {
 }  // namespace
 
 absl::StatusOr<bool> FuseAffine::Run(Graph& graph, PassContext& context) const {
-  const ChainRules rules{.batchnorm_only = false, .before = true};
+  // A lone BatchNormalization is the sibling's, which also says why it stays, if it does.
+  const ChainRules rules{.batchnorm_only = false, .before = true, .skip_lone_batchnorm = true};
   bool changed = false;
   Refusals refusals;
   const std::vector<NodeId> nodes = graph.AllNodes();

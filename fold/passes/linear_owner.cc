@@ -131,7 +131,9 @@ Matched<LinearOwner> MatchMatMul(LinearOwner owner, const Shape& data) {
 }  // namespace
 
 bool IsLinearOp(const NodeView& node) {
-  return node.Is("Conv") || node.Is("ConvTranspose") || node.Is("Gemm") || node.Is("MatMul");
+  const absl::string_view type = node.op_type();
+  return (type == "Conv" || type == "ConvTranspose" || type == "Gemm" || type == "MatMul") &&
+         node.domain().empty();
 }
 
 Matched<LinearOwner> MatchLinearOwner(const Graph& graph, NodeId id, PassContext& context) {
