@@ -65,6 +65,7 @@ absl::Span<const ValueId> Graph::Outputs(BlockId block) const { return rep_->at(
 
 std::vector<ValueId> Graph::Initializers(BlockId block) const {
   std::vector<ValueId> out;
+  out.reserve(rep_->at(block).initializers.size());
   for (ValueId v : rep_->at(block).initializers) {
     if (rep_->at(v).live && rep_->at(v).initializer && rep_->at(v).block == block) out.push_back(v);
   }

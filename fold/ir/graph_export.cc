@@ -134,11 +134,41 @@ class Exporter {
       // Can't fail: it was read before.
       (void)proto.ParsePartialFromArray(value.tensor_wire.data(),
                                         static_cast<int>(value.tensor_wire.size()));
+    } else if (value.tensor->dtype() != DType::kString) {
+      return NewTensor(value.name, *value.tensor, out);
     } else {
       DSPERSE_RETURN_IF_ERROR(TensorToProto(*value.tensor, inline_limit_, payloads_, &proto));
     }
     proto.set_name(std::string(value.name));
     return AppendMessage(onnx::GraphProto::kInitializerFieldNumber, proto, out);
+  }
+
+  // The bytes that the message of TensorToProto would have, without the message.
+  absl::Status NewTensor(absl::string_view name, const Tensor& tensor, std::string* out) {
+    std::string& head = scratch_;
+    head.clear();
+    for (const int64_t dim : tensor.dims()) {
+      AppendVarint(MakeTag(onnx::TensorProto::kDimsFieldNumber, kVarint), &head);
+      AppendVarint(static_cast<uint64_t>(dim), &head);
+    }
+    AppendVarint(MakeTag(onnx::TensorProto::kDataTypeFieldNumber, kVarint), &head);
+    AppendVarint(static_cast<uint64_t>(tensor.dtype()), &head);
+    AppendBytes(onnx::TensorProto::kNameFieldNumber, name, &head);
+    size_t payload = 0;
+    if (tensor.num_bytes() >= inline_limit_) {
+      Payload large;
+      large.length = static_cast<uint64_t>(tensor.num_bytes());
+      large.tensor = std::make_shared<const Tensor>(tensor);
+      AppendVarint(MakeTag(kPayloadField, kVarint), &head);
+      AppendVarint(static_cast<uint64_t>(payloads_->Add(std::move(large))), &head);
+    } else {
+      payload = static_cast<size_t>(tensor.num_bytes());
+      AppendHeader(onnx::TensorProto::kRawDataFieldNumber, payload, &head);
+    }
+    AppendHeader(onnx::GraphProto::kInitializerFieldNumber, head.size() + payload, out);
+    out->append(head);
+    out->resize(out->size() + payload);
+    return tensor.ReadToWrite(0, absl::MakeSpan(&(*out)[out->size() - payload], payload));
   }
 
   // Before IR 4 an initializer must stand among the inputs too. Those of the file are as they were
@@ -200,6 +230,7 @@ class Exporter {
   Graph::Rep& rep_;
   PayloadTable* payloads_;
   int64_t inline_limit_;
+  std::string scratch_;
 };
 
 }  // namespace
@@ -222,6 +253,7 @@ absl::StatusOr<std::string> Graph::ExportBytes(PayloadTable* payloads, int64_t i
   CopyUnknownFields(model, &after);
 
   std::string out;
+  out.reserve(rep_->bytes.size());  // growing step by step would copy it several times
   before.AppendPartialToString(&out);
   // The length of the graph is known behind it: the bytes move up then, rather than being held
   // twice.

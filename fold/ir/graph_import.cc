@@ -187,7 +187,7 @@ class Importer {
   void Reserve(const GraphLists& lists) {
     const size_t values = lists.inputs.size() + lists.initializers.size() + lists.nodes.size();
     rep_.nodes.reserve(lists.nodes.size());
-    rep_.values.reserve(values);
+    rep_.values.reserve(values + values / 2);  // passes make new ones; what stays unused is never touched
     rep_.names.reserve(lists.nodes.size() + values);
   }
 
@@ -376,7 +376,7 @@ class Importer {
 
   // Splits the node; one that is not plain is parsed and written anew first.
   absl::Status Split(BlockId id, absl::string_view* node) {
-    if (SplitNode(*node, true, &fields_)) return absl::OkStatus();
+    if (SplitNode(*node, true, &fields_, &plain_attributes_)) return absl::OkStatus();
     DSPERSE_RETURN_IF_ERROR(Charge(kDeclaredByteCost * static_cast<int64_t>(node->size())));
     onnx::NodeProto proto;
     DSPERSE_RETURN_IF_ERROR(Parse(*node, Depth(id) + 1, &proto));
@@ -503,6 +503,7 @@ class Importer {
       scopes_;  // per block; main: rep_.names
   std::vector<ValueId> shadowing_;
   NodeFields fields_;  // of the node at hand
+  PlainAttributes plain_attributes_;
   PayloadPool payloads_;
 };
 

@@ -24,14 +24,19 @@ std::vector<size_t> FindTokenTags(absl::string_view skeleton) {
   std::string tag;
   AppendVarint(MakeTag(kPayloadField, kVarint), &tag);
   std::vector<size_t> places;
-  const char* p = skeleton.data();
-  const char* const end = p + skeleton.size();
+  if (skeleton.size() < tag.size()) return places;
+  // Every second byte of a tag that there may be: memchr looks at many at a time, and names have no such byte.
+  const char* p = skeleton.data() + 1;
+  const char* const end = skeleton.data() + skeleton.size() - (tag.size() - 2);
   while (p < end) {
-    p = static_cast<const char*>(
-        memmem(p, static_cast<size_t>(end - p), tag.data(), tag.size()));
+    p = static_cast<const char*>(std::memchr(p, tag[1], static_cast<size_t>(end - p)));
     if (p == nullptr) break;
-    places.push_back(static_cast<size_t>(p - skeleton.data()));
-    p += tag.size();
+    if (std::memcmp(p - 1, tag.data(), tag.size()) == 0) {
+      places.push_back(static_cast<size_t>(p - 1 - skeleton.data()));
+      p += tag.size();
+    } else {
+      ++p;
+    }
   }
   return places;
 }

@@ -20,6 +20,8 @@ constexpr uint32_t kType = 20;
 constexpr uint32_t kRefAttrName = 21;
 constexpr uint32_t kSparseTensor = 22;
 
+constexpr size_t kMaxKnown = 256;  // attributes, and bytes of one, worth remembering
+
 constexpr uint64_t kLastType = 14;  // the newest AttributeType; later ones are unknown fields
 
 template <typename T>
@@ -72,7 +74,7 @@ bool FieldReader::Next(WireField* field) {
   return false;
 }
 
-bool SplitNode(absl::string_view node, bool plain_only, NodeFields* fields) {
+bool SplitNode(absl::string_view node, bool plain_only, NodeFields* fields, PlainAttributes* known) {
   constexpr uint32_t kNodeName = 3;
   constexpr uint32_t kOpType = 4;
   constexpr uint32_t kNodeDocString = 6;
@@ -113,9 +115,13 @@ bool SplitNode(absl::string_view node, bool plain_only, NodeFields* fields) {
         fields->op_type = body;
         break;
       case kNodeAttribute:
-        if (plain_only) {
+        if (plain_only && (known == nullptr || !known->contains(body))) {
           if (!SplitAttribute(body, true, &attribute)) return false;
-          if (attribute.has_tensor || attribute.has_body) fields->plain_values = false;
+          const bool holds_values = attribute.has_tensor || attribute.has_body;
+          if (holds_values) fields->plain_values = false;
+          if (known != nullptr && !holds_values && known->size() < kMaxKnown && body.size() <= kMaxKnown) {
+            known->insert(body);
+          }
         }
         fields->attributes.push_back(body);
         break;

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
 #include "fold/ir/wire.h"
 
@@ -57,9 +58,13 @@ struct NodeFields {
   bool plain_values = false;  // no attribute holds a tensor, a graph or a list of graphs
 };
 
+// Attributes that were found plain and without tensor or graph: most of a model's are equal to an earlier one,
+// byte for byte, and need no second look. Points to the bytes of the nodes they were first seen in.
+using PlainAttributes = absl::flat_hash_set<absl::string_view>;
+
 // Splits the bytes of a node; what `fields` held before is gone. With `plain_only`, false unless
-// the node and its attributes are plain; else false if it is malformed.
-bool SplitNode(absl::string_view node, bool plain_only, NodeFields* fields);
+// the node and its attributes are plain; else false if it is malformed. `known` is used and added to.
+bool SplitNode(absl::string_view node, bool plain_only, NodeFields* fields, PlainAttributes* known = nullptr);
 
 struct AttributeFields {
   absl::string_view bytes;  // all of it

@@ -27,6 +27,19 @@ void WritePaddedVarint(uint64_t value, size_t size, char* out) {
   out[size - 1] = static_cast<char>(value & 0x7f);
 }
 
+namespace {
+
+// As ReadVarint; most are of one byte.
+inline bool ReadShortVarint(const char** p, const char* end, uint64_t* value) {
+  if (*p < end && static_cast<uint8_t>(**p) < 0x80) {
+    *value = static_cast<uint8_t>(*(*p)++);
+    return true;
+  }
+  return ReadVarint(p, end, value);
+}
+
+}  // namespace
+
 bool WireReader::Next(WireField* field) {
   if (!ok_ || position_ == message_.size()) return false;
   ok_ = false;
@@ -34,7 +47,7 @@ bool WireReader::Next(WireField* field) {
   const char* const end = base + message_.size();
   const char* p = base + position_;
   uint64_t tag = 0;
-  if (!ReadVarint(&p, end, &tag) || tag >> 3 == 0 || tag > UINT32_MAX) return false;
+  if (!ReadShortVarint(&p, end, &tag) || tag >> 3 == 0 || tag > UINT32_MAX) return false;
   field->begin = position_;
   field->number = static_cast<uint32_t>(tag >> 3);
   field->type = static_cast<WireType>(tag & 7);
@@ -43,7 +56,7 @@ bool WireReader::Next(WireField* field) {
   const size_t left = static_cast<size_t>(end - p);
   switch (field->type) {
     case kVarint:
-      if (!ReadVarint(&p, end, &field->value)) return false;
+      if (!ReadShortVarint(&p, end, &field->value)) return false;
       break;
     case kFixed64:
       if (left < 8) return false;
@@ -54,7 +67,7 @@ bool WireReader::Next(WireField* field) {
       p += 4;
       break;
     case kBytes:
-      if (!ReadVarint(&p, end, &field->value)) return false;
+      if (!ReadShortVarint(&p, end, &field->value)) return false;
       if (field->value > static_cast<uint64_t>(end - p)) return false;
       field->body = static_cast<size_t>(p - base);
       p += field->value;
