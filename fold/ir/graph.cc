@@ -124,35 +124,51 @@ NodeId Graph::FindNode(absl::string_view name) const {
 
 // ---- values ----
 
-bool Graph::IsLive(ValueId id) const { return id.valid() && rep_->at(id).live; }
-absl::string_view Graph::Name(ValueId id) const { return rep_->at(id).name; }
-NodeId Graph::Producer(ValueId id) const { return rep_->at(id).producer; }
-int Graph::OutputIndex(ValueId id) const { return rep_->at(id).output_index; }
-BlockId Graph::BlockOf(ValueId id) const { return rep_->at(id).block; }
-bool Graph::IsInput(ValueId id) const { return rep_->at(id).input; }
-bool Graph::IsInitializer(ValueId id) const { return rep_->at(id).initializer; }
-absl::Span<const Use> Graph::Uses(ValueId id) const { return rep_->at(id).uses; }
+namespace {
 
-bool Graph::IsBlockOutput(ValueId id) const { return rep_->at(id).output_uses > 0; }
-bool Graph::IsGraphOutput(ValueId id) const { return rep_->at(id).main_outputs > 0; }
-bool Graph::IsCaptured(ValueId id) const { return rep_->at(id).captured_uses > 0; }
+// An absent input (an invalid id) reads as a value of unknown type that nothing produces: any node of a file may
+// leave out any input.
+const ValueRep& ReadValue(const std::vector<ValueRep>& values, ValueId id) {
+  if (id.valid()) return values[static_cast<size_t>(id.index)];
+  static const ValueRep& absent = *[] {
+    auto* value = new ValueRep;
+    value->live = false;
+    return value;
+  }();
+  return absent;
+}
+
+}  // namespace
+
+bool Graph::IsLive(ValueId id) const { return ReadValue(rep_->values, id).live; }
+absl::string_view Graph::Name(ValueId id) const { return ReadValue(rep_->values, id).name; }
+NodeId Graph::Producer(ValueId id) const { return ReadValue(rep_->values, id).producer; }
+int Graph::OutputIndex(ValueId id) const { return ReadValue(rep_->values, id).output_index; }
+BlockId Graph::BlockOf(ValueId id) const { return ReadValue(rep_->values, id).block; }
+bool Graph::IsInput(ValueId id) const { return ReadValue(rep_->values, id).input; }
+bool Graph::IsInitializer(ValueId id) const { return ReadValue(rep_->values, id).initializer; }
+absl::Span<const Use> Graph::Uses(ValueId id) const { return ReadValue(rep_->values, id).uses; }
+
+bool Graph::IsBlockOutput(ValueId id) const { return ReadValue(rep_->values, id).output_uses > 0; }
+bool Graph::IsGraphOutput(ValueId id) const { return ReadValue(rep_->values, id).main_outputs > 0; }
+bool Graph::IsCaptured(ValueId id) const { return ReadValue(rep_->values, id).captured_uses > 0; }
 
 bool Graph::IsOverridable(ValueId id) const {
-  const ValueRep& v = rep_->at(id);
+  const ValueRep& v = ReadValue(rep_->values, id);
   return v.initializer && v.input && !rep_->frozen && ir_version() >= 4;
 }
 
 const Tensor* Graph::ConstantValue(ValueId id) const {
-  return IsOverridable(id) ? nullptr : rep_->at(id).tensor.get();
+  return IsOverridable(id) ? nullptr : ReadValue(rep_->values, id).tensor.get();
 }
 
 const Tensor* Graph::InitializerTensor(ValueId id) const {
-  const ValueRep& v = rep_->at(id);
+  const ValueRep& v = ReadValue(rep_->values, id);
   return v.initializer ? v.tensor.get() : nullptr;
 }
 
 DType Graph::DeclaredType(ValueId id) const {
-  const ValueRep& v = rep_->at(id);
+  const ValueRep& v = ReadValue(rep_->values, id);
   if (v.tensor != nullptr) return v.tensor->dtype();
   if (v.info == nullptr || !v.info->type().has_tensor_type()) return DType::kUndefined;
   const int type = v.info->type().tensor_type().elem_type();
@@ -160,7 +176,7 @@ DType Graph::DeclaredType(ValueId id) const {
 }
 
 Shape Graph::DeclaredShape(ValueId id) const {
-  const ValueRep& v = rep_->at(id);
+  const ValueRep& v = ReadValue(rep_->values, id);
   if (v.tensor != nullptr) return Shape::Of(v.tensor->dims());
   if (v.info == nullptr || !v.info->type().has_tensor_type() ||
       !v.info->type().tensor_type().has_shape()) {

@@ -78,6 +78,7 @@ const Tensor* FindConstant(const Graph& graph, ValueId value, std::optional<Tens
 }
 
 std::string WhyNotConstant(const Graph& graph, ValueId value) {
+  if (!value.valid()) return "is missing";
   if (graph.IsOverridable(value)) {
     return absl::StrCat("'", graph.Name(value),
                         "' may be overridden by the caller (--freeze-inputs forbids that)");
