@@ -1,4 +1,5 @@
 #include <csignal>
+#include <new>
 #include <unistd.h>
 
 #include "fold/ir/model_file.h"
@@ -15,9 +16,20 @@ extern "C" void CleanUpAndExit(int signal) {
   _exit(kExitSignal + signal);
 }
 
+// Called where memory ends, in place of an exception: containers that are being enlarged do not survive one (Abseil's
+// hash tables free what they don't have).
+[[noreturn]] void ReportNoMemory() {
+  constexpr char kMessage[] = "dsperse-slice: error: out of memory\n";
+  (void)!write(STDERR_FILENO, kMessage, sizeof kMessage - 1);
+  CleanUpTemporaries();
+  TemporaryDirectory::CleanUp();
+  _exit(kExitLimitOrOutput);
+}
+
 }  // namespace
 
 void InstallSignalHandlers() {
+  std::set_new_handler(ReportNoMemory);
   struct sigaction action = {};
   action.sa_handler = CleanUpAndExit;
   sigfillset(&action.sa_mask);
