@@ -29,6 +29,8 @@ absl::Status FileError(absl::string_view path, absl::string_view what, int error
   switch (error) {
     case ENOSPC:
     case EDQUOT:
+    case EMFILE:
+    case ENFILE:
       return absl::ResourceExhaustedError(text);
     case EACCES:
     case EPERM:
@@ -129,6 +131,9 @@ struct TemporaryDirectory::Slot {
   std::atomic<bool> taken{true};
   std::atomic<bool> exists{false};
   std::atomic<bool> aside{false};  // what was at `target` may be at `old`
+  // Descriptors that removing needs, one a level of what slices hold, and one more: where they have run out, it
+  // must still be possible.
+  std::atomic<int> spare[4] = {-1, -1, -1, -1};
   char path[PATH_MAX] = {};
   char target[PATH_MAX] = {};
   char old[PATH_MAX] = {};
@@ -148,8 +153,20 @@ struct TemporaryDirectory::Slot {
     return slot;
   }
 
+  // False, with errno, where there are none left.
+  bool KeepSpares() {
+    for (std::atomic<int>& fd : spare) {
+      fd.store(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      if (fd.load() < 0) return false;
+    }
+    return true;
+  }
+
   // Async-signal-safe.
   void Remove() {
+    for (std::atomic<int>& fd : spare) {
+      if (const int open = fd.exchange(-1); open >= 0) close(open);
+    }
     if (aside.load()) {
       // The new one may have arrived, or not: then the old one takes its place again.
       if (RenameToFree(old, target) != 0) RemoveTree(old);
@@ -181,6 +198,7 @@ absl::StatusOr<std::unique_ptr<TemporaryDirectory>> TemporaryDirectory::Create(
       out->slot_ = Slot::Take();
       std::memcpy(out->slot_->path, name.c_str(), name.size() + 1);
       out->slot_->exists.store(true);
+      if (!out->slot_->KeepSpares()) return FileError(name, "can't be opened", errno);
       return out;
     }
     // Left by a process of the same number that was killed.

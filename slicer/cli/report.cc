@@ -77,6 +77,10 @@ bool IsFolder(const std::string& path) {
   return absl::EndsWith(path, "/") || fs::is_directory(path, error);
 }
 
+std::string OutputPath(const std::string& output, const std::string& format) {
+  return IsFolder(output) ? (fs::path(output) / absl::StrCat("report.", format)).string() : output;
+}
+
 // Everything that can be wrong with the flags, before a model is read.
 absl::Status CheckFlags(ReportFlags& flags) {
   if (flags.json) flags.format = "json";
@@ -102,6 +106,15 @@ absl::Status CheckFlags(ReportFlags& flags) {
     for (const std::string& name : options.backends) {
       DSPERSE_RETURN_IF_ERROR(OneOf("--backend", name, backends));
       if (name == "all") return UsageError("--backend all stands alone");
+    }
+  }
+  for (const std::string& format : flags.formats) {
+    std::error_code ignored;
+    const fs::path target = OutputPath(flags.output, format);
+    for (const std::string& model : flags.models) {
+      if (!flags.output.empty() && fs::equivalent(target, model, ignored)) {
+        return UsageError(absl::StrCat("-o ", target.string(), ": is the model itself"));
+      }
     }
   }
   // Names of tensors do not survive all three columns, so there is no policy `points` here.
@@ -146,10 +159,6 @@ std::string NameOf(const std::string& path, const std::vector<std::string>& all)
   std::string name = fs::path(path).filename().string();
   const auto same = [&](const std::string& other) { return fs::path(other).filename() == name; };
   return std::count_if(all.begin(), all.end(), same) > 1 ? path : name;
-}
-
-std::string OutputPath(const std::string& output, const std::string& format) {
-  return IsFolder(output) ? (fs::path(output) / absl::StrCat("report.", format)).string() : output;
 }
 
 std::string Render(const Report& report, absl::string_view format) {
