@@ -133,7 +133,8 @@ absl::StatusOr<Outputs> EvaluateReverseSequence(const EvalContext& context, cons
   DSPERSE_ASSIGN_OR_RETURN(const int64_t width, RequireMovable(node, data));
   const int64_t batch_axis = node.Int("batch_axis", 1);
   const int64_t time_axis = node.Int("time_axis", 0);
-  if (data.rank() < 2 || batch_axis + time_axis != 1 || (batch_axis != 0 && batch_axis != 1)) {
+  const bool two_axes = (batch_axis == 0 && time_axis == 1) || (batch_axis == 1 && time_axis == 0);
+  if (data.rank() < 2 || !two_axes) {
     return InvalidNode(node, absl::StrCat("batch_axis ", batch_axis, " and time_axis ", time_axis,
                                           " of ", DimsToString(data.dims())));
   }

@@ -130,7 +130,14 @@ absl::StatusOr<Outputs> ReduceInts(const EvalContext& context, const NodeView& n
     bool fits = true;
     Reduce<T>(plan, x, &total, [&fits](uint64_t sum, T v) {
       Int128 term = v;
-      if (kKind == Kind::kL2) term *= term;
+      if constexpr (kKind == Kind::kL2) {
+        constexpr Int128 kRoot = Int128{1} << 32;  // its square fits no type
+        if (term >= kRoot || term <= -kRoot) {
+          fits = false;
+          return sum;
+        }
+        term *= term;
+      }
       const Int128 wide = static_cast<Int128>(sum) + term;
       if (term > static_cast<Int128>(std::numeric_limits<T>::max()) || wide < 0 ||
           wide > static_cast<Int128>(std::numeric_limits<T>::max())) {
