@@ -1,0 +1,179 @@
+// Real models with seeded damage, through all the stages: an error of the four kinds that a file can cause, or a
+// result that ONNX's checker takes if it took the input. In bounded time and memory.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "circuit_estimate/estimate_graph.h"
+#include "fold/fold_model.h"
+#include "fold/ir/model_file.h"
+#include "gtest/gtest.h"
+#include "onnx/checker.h"
+#include "onnx/onnx_pb.h"
+#include "slicer/prepare.h"
+#include "tests/hostile/mutate.h"
+#include "tests/hostile/sanitized.h"
+#include "tests/support/files.h"
+#include "tests/support/temp_dir.h"
+
+namespace dsperse {
+namespace {
+
+namespace fs = std::filesystem;
+using ::dsperse::testing::kSanitized;
+using ::dsperse::testing::Mutator;
+using ::dsperse::testing::ReadAll;
+using ::dsperse::testing::TempDir;
+
+constexpr int64_t kMemory = int64_t{512} << 20;  // beyond the size of the file
+
+// Of this process, whatever else the machine does.
+double CpuSeconds() {
+  timespec now = {};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+int64_t PeakBytes() {
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  return int64_t{usage.ru_maxrss} << 10;
+}
+
+// Nothing, or what ONNX's checker says of the model.
+std::string CheckerSays(const std::string& bytes) {
+  onnx::ModelProto model;
+  if (!model.ParseFromString(bytes)) return "cannot be parsed";
+  try {
+    onnx::checker::check_model(model);
+  } catch (const std::exception& e) {
+    return absl::StrCat("refused: ", e.what());
+  }
+  return "";
+}
+
+class MutationTest : public ::testing::TestWithParam<std::string> {
+ protected:
+  // True if `status` is ok; an error must be one that a file may cause, in one line.
+  static bool Accepted(const char* stage, const absl::Status& status) {
+    if (status.ok()) return true;
+    EXPECT_TRUE(absl::IsInvalidArgument(status) || absl::IsDataLoss(status) || absl::IsUnimplemented(status) ||
+                absl::IsResourceExhausted(status))
+        << stage << ": " << status;
+    EXPECT_EQ(status.message().find('\n'), absl::string_view::npos) << stage << ": " << status;
+    EXPECT_LT(status.message().size(), 2000u) << stage << ": " << status;
+    return false;
+  }
+
+  // How far it came.
+  std::string Run(const std::string& bytes, bool written_out) {
+    LoadOptions load;
+    load.max_memory = static_cast<int64_t>(bytes.size()) + kMemory;
+    absl::StatusOr<LoadedModel> model = LoadModelFromBytes(bytes, "mutated", load);
+    if (!Accepted("load", model.status())) return "not loaded";
+    EXPECT_TRUE(model->graph.Verify().ok()) << model->graph.Verify();
+    const bool valid = CheckerSays(bytes).empty();
+
+    const Backend& backend = *AllBackends()[0];
+    {
+      Facts facts(&model->graph);
+      (void)Accepted("estimate", EstimateGraph(model->graph, facts, backend, Parameters(backend.parameters())).status());
+    }
+    FoldOptions fold;
+    fold.verify_each = true;
+    fold.pass_options.check_weights = true;
+    if (!Accepted("fold", FoldModel(model->graph, fold).status())) return "not folded";
+    const absl::StatusOr<std::string> folded = SaveModelToBytes(model->graph);
+    if (!Accepted("save", folded.status())) return "not saved";
+    if (valid) {
+      EXPECT_EQ(CheckerSays(*folded), "");
+    }
+
+    absl::StatusOr<LoadedModel> again = LoadModelFromBytes(bytes, "mutated", load);
+    EXPECT_TRUE(again.ok()) << again.status();
+    if (!again.ok()) return "loaded only once";
+    PrepareOptions options;
+    options.fold_options.pass_options.check_weights = true;
+    const absl::StatusOr<Prepared> prepared = Prepare(std::move(again->graph), options);
+    if (!Accepted("prepare", prepared.status())) return "not sliced";
+    if (!Accepted("account", SlicesAccount(*prepared).status())) return "not accounted for";
+    if (!written_out) return "planned";
+    TempDir dir;
+    const absl::StatusOr<WrittenDirectory> written = WriteSlices(*prepared, dir.File("slices"));
+    if (!Accepted("write", written.status())) {
+      EXPECT_TRUE(dir.Names().empty()) << dir.Names()[0];
+      return "not written";
+    }
+    for (const std::string& name : written->files) {
+      if (valid && fs::path(name).extension() == ".onnx") {
+        EXPECT_EQ(CheckerSays(dir.Read("slices/" + name)), "") << name;
+      }
+    }
+    return "written";
+  }
+
+  void RunAll(uint64_t count) {
+    const fs::path path(GetParam());
+    if (path.empty()) GTEST_SKIP() << "no models in " << DSPERSE_SHARED_DIR << "/corpus";
+    const Mutator mutator(ReadAll(path.string()));
+    ASSERT_GT(mutator.num_fields(), 10u);
+    const bool written_out = path.parent_path().filename() == "zk";
+    const std::string whole = Run(mutator.original(), written_out);
+    const int64_t peak = PeakBytes();
+    std::map<std::string, int> outcomes;
+    double slowest = 0;
+    for (uint64_t seed = 0; seed < count && !HasFailure(); ++seed) {
+      SCOPED_TRACE(absl::StrCat(path.filename().string(), ", seed ", seed));
+      const std::string mutated = mutator.Mutate(seed);
+      const double start = CpuSeconds();
+      ++outcomes[Run(mutated, written_out)];
+      const double seconds = CpuSeconds() - start;
+      slowest = std::max(slowest, seconds);
+      // A watchdog, ten times what the slowest takes; not a measurement.
+      if (!kSanitized) {
+        EXPECT_LT(seconds, 2);
+      }
+    }
+    for (const auto& [outcome, times] : outcomes) RecordProperty(outcome, times);
+    std::printf("%s: whole: %s; mutated:", path.filename().c_str(), whole.c_str());
+    for (const auto& [outcome, times] : outcomes) std::printf(" %d %s,", times, outcome.c_str());
+    std::printf(" slowest %.2f s, memory +%lld MiB\n", slowest, static_cast<long long>((PeakBytes() - peak) >> 20));
+    EXPECT_GT(outcomes["not loaded"], 0);
+    EXPECT_GT(outcomes.size(), 1u);
+    if (!kSanitized) {
+      EXPECT_LT(PeakBytes() - peak, kMemory);
+    }
+  }
+};
+
+TEST_P(MutationTest, IsRefusedOrWorks) { RunAll(50); }
+TEST_P(MutationTest, IsRefusedOrWorksFullRun) { RunAll(2000); }
+
+std::vector<std::string> Corpus() {
+  std::vector<std::string> out;
+  std::error_code error;
+  for (const char* folder : {"zk", "light"}) {
+    for (const auto& entry : fs::directory_iterator(absl::StrCat(DSPERSE_SHARED_DIR, "/corpus/", folder), error)) {
+      if (entry.path().extension() == ".onnx") out.push_back(entry.path().string());
+    }
+  }
+  std::sort(out.begin(), out.end());
+  if (out.empty()) out.emplace_back();
+  return out;
+}
+
+INSTANTIATE_TEST_SUITE_P(Corpus, MutationTest, ::testing::ValuesIn(Corpus()), [](const auto& file) {
+  return file.param.empty() ? "Missing" : fs::path(file.param).stem().string();
+});
+
+}  // namespace
+}  // namespace dsperse
