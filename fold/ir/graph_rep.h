@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,42 +19,48 @@
 
 namespace dsperse {
 
-struct NodeRep {
+// Passes go over all nodes and values again and again, and of a large graph most of that time is spent waiting for
+// memory. So what such a look needs lies in one line of the processor's cache, in front.
+struct alignas(64) NodeRep {
+  absl::string_view op_type;  // in Rep::words, so that a scan for an operator stays in the cache
+  absl::string_view domain;   // likewise; "" for the default domain however it is spelt
+  NodeId next;
+  bool live = true;
+  bool stale = false;
+  // Bodies with the index of the attribute that holds each.
+  absl::InlinedVector<std::pair<BlockId, int>, 1> bodies;
+
+  absl::InlinedVector<ValueId, 4> inputs;
+  absl::InlinedVector<ValueId, 1> outputs;
   // Its NodeProto, serialised (node_wire.h), in Rep::bytes or Rep::pool. Input and output names in it are out
   // of date where `stale`.
   absl::string_view wire;
-  onnx::NodeProto* proto = nullptr;  // the same parsed, once somebody has asked; in Rep::arena
-  absl::string_view name;
-  absl::string_view op_type;  // in Rep::words, so that a scan for an operator stays in the cache
-  absl::string_view domain;   // likewise; "" for the default domain however it is spelt
-  BlockId block;
-  NodeId prev, next;
-  absl::InlinedVector<ValueId, 4> inputs;
+
   absl::InlinedVector<int32_t, 4> slots;  // inputs[i] is uses[slots[i]] of its value
-  absl::InlinedVector<ValueId, 1> outputs;
-  // Bodies with the index of the attribute that holds each.
-  absl::InlinedVector<std::pair<BlockId, int>, 1> bodies;
-  bool live = true;
-  bool stale = false;
+  absl::string_view name;
+  BlockId block;
+  NodeId prev;
+  onnx::NodeProto* proto = nullptr;  // `wire` parsed, once somebody has asked; in Rep::arena
 };
 
-struct ValueRep {
-  absl::string_view name;  // in Rep::names
-  NodeId producer;
-  int32_t output_index = -1;
-  BlockId block;
+struct alignas(64) ValueRep {
   absl::InlinedVector<Use, 2> uses;
   int32_t output_uses = 0;    // of these: outputs of blocks
   int32_t main_outputs = 0;   // of these: outputs of the main graph
   int32_t captured_uses = 0;  // uses in other blocks than the value's
+  BlockId block;
+  NodeId producer;
+  int32_t output_index = -1;
   bool live = true;
   bool input = false;
   bool initializer = false;
   bool renamed = false;
+
+  std::unique_ptr<const Tensor> tensor;  // initializer or Constant node; null if opaque
+  absl::string_view name;                // in Rep::names
   // The TensorProto of an initializer read from a file, serialised; empty for those that passes made.
   absl::string_view tensor_wire;
   const onnx::SparseTensorProto* sparse_proto = nullptr;
-  std::unique_ptr<const Tensor> tensor;  // initializer or Constant node; null if opaque
   const onnx::ValueInfoProto* info = nullptr;
 };
 
@@ -120,6 +127,12 @@ struct Graph::Rep {
   int64_t live_nodes = 0;
   bool frozen = false;
   std::vector<int32_t> positions;  // SortBlock's
+
+  // What AllNodes answered, until a list of nodes changes: following the lists of a large graph takes as long as
+  // a simple pass. The mutex is for readers on several threads.
+  std::mutex all_nodes_mutex;
+  std::vector<NodeId> all_nodes;
+  bool all_nodes_known = false;
 
   NodeRep& at(NodeId id) { return nodes[static_cast<size_t>(id.index)]; }
   const NodeRep& at(NodeId id) const { return nodes[static_cast<size_t>(id.index)]; }

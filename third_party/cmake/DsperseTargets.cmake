@@ -52,7 +52,7 @@ endfunction()
 option(DSPERSE_STATIC_PROGRAM "Link the release program without shared libraries" ON)
 
 function(dsperse_link_statically target)
-  if(NOT DSPERSE_STATIC_PROGRAM OR NOT CMAKE_BUILD_TYPE STREQUAL "Release")
+  if(NOT DSPERSE_STATIC_PROGRAM OR NOT CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_CROSSCOMPILING)
     return()
   endif()
   include(CheckCXXSourceRuns)
