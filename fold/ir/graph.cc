@@ -89,7 +89,10 @@ std::vector<NodeId> Graph::Nodes(BlockId block) const {
 }
 
 std::vector<NodeId> Graph::AllNodes() const {
-  std::vector<NodeId> out;
+  const std::lock_guard<std::mutex> lock(rep_->all_nodes_mutex);
+  std::vector<NodeId>& out = rep_->all_nodes;
+  if (rep_->all_nodes_known) return out;
+  out.clear();
   out.reserve(static_cast<size_t>(rep_->live_nodes));
   // A stack of positions instead of recursion: a node comes after the bodies it holds.
   struct Frame {
@@ -112,6 +115,7 @@ std::vector<NodeId> Graph::AllNodes() const {
     out.push_back(top.node);
     top = {NextNode(top.node), 0};
   }
+  rep_->all_nodes_known = true;
   return out;
 }
 

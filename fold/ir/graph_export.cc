@@ -56,10 +56,15 @@ class Exporter {
     if (block.proto->has_name()) {
       AppendBytes(onnx::GraphProto::kNameFieldNumber, block.proto->name(), out);
     }
+    std::vector<ValueId> sparse;
     for (ValueId v : graph_.Initializers(id)) {
-      if (rep_.at(v).sparse_proto == nullptr) DSPERSE_RETURN_IF_ERROR(Initializer(v, out));
+      if (rep_.at(v).sparse_proto != nullptr) {
+        sparse.push_back(v);
+      } else {
+        DSPERSE_RETURN_IF_ERROR(Initializer(v, out));
+      }
     }
-    return Rest(id, out);
+    return Rest(id, sparse, out);
   }
 
  private:
@@ -188,7 +193,7 @@ class Exporter {
   }
 
   // All fields after the initializers.
-  absl::Status Rest(BlockId id, std::string* out) {
+  absl::Status Rest(BlockId id, const std::vector<ValueId>& sparse, std::string* out) {
     rep_.DropDeadInputs(id);
     const BlockRep& block = rep_.at(id);
     onnx::GraphProto rest;
@@ -213,10 +218,7 @@ class Exporter {
       for (ValueId v : annotation.values) alive &= !v.valid() || rep_.at(v).live;
       if (alive) *rest.add_quantization_annotation() = *annotation.proto;
     }
-    for (ValueId v : graph_.Initializers(id)) {
-      if (rep_.at(v).sparse_proto != nullptr)
-        *rest.add_sparse_initializer() = *rep_.at(v).sparse_proto;
-    }
+    for (ValueId v : sparse) *rest.add_sparse_initializer() = *rep_.at(v).sparse_proto;
     *rest.mutable_metadata_props() = block.proto->metadata_props();
     CopyUnknownFields(*block.proto, &rest);
     if (!rest.AppendPartialToString(out)) {

@@ -467,6 +467,7 @@ class Importer {
                                                            " messages inside each other"));
         }
         rep_.at(n).bodies.emplace_back(AddBlock(attribute.body, id, n), index);
+        rep_.all_nodes_known = false;
       }
       if (attribute.has_tensor && !decoded) {
         const std::string where =

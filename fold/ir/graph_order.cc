@@ -1,5 +1,6 @@
 // Topological order, and the check of all invariants.
 
+#include <algorithm>
 #include <queue>
 #include <utility>
 
@@ -133,6 +134,12 @@ absl::Status Graph::Verify() const {
     if (rep.at(b).last != previous) return Broken("the end of the node list is wrong");
   }
   if (seen != rep.live_nodes) return Broken("the count of nodes is wrong");
+  const std::vector<NodeId> all = AllNodes();
+  if (static_cast<int64_t>(all.size()) != seen || !std::all_of(all.begin(), all.end(), [&](NodeId n) {
+        return IsLive(n);
+      })) {
+    return Broken("the list of all nodes is out of date");
+  }
 
   int64_t uses = 0;
   auto check_use = [&](ValueId v, int32_t slot, const Use& want, absl::string_view who) {

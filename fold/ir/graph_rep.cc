@@ -116,6 +116,7 @@ void Graph::Rep::Kill(ValueId value) {
 }
 
 void Graph::Rep::Link(NodeId id, BlockId block, NodeId before) {
+  all_nodes_known = false;
   NodeRep& node = at(id);
   BlockRep& list = at(block);
   node.block = block;
@@ -134,6 +135,7 @@ void Graph::Rep::Link(NodeId id, BlockId block, NodeId before) {
 }
 
 void Graph::Rep::Unlink(NodeId id) {
+  all_nodes_known = false;
   NodeRep& node = at(id);
   BlockRep& list = at(node.block);
   if (node.prev.valid()) {
