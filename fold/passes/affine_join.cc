@@ -71,7 +71,9 @@ class Joiner {
       DSPERSE_ASSIGN_OR_RETURN(Matched<AffineStep> step,
                                MatchAffineStep(graph_, previous, node.input(0), axis_));
       if (!step) {
-        DSPERSE_ASSIGN_OR_RETURN(step, MatchAffineStep(graph_, previous, node.input(1), axis_));
+        DSPERSE_ASSIGN_OR_RETURN(Matched<AffineStep> other,
+                                 MatchAffineStep(graph_, previous, node.input(1), axis_));
+        if (other || step.why_not.empty()) step = std::move(other);
       }
       if (!step) {
         if (!step.why_not.empty()) refusals_.emplace(previous, step.why_not);
