@@ -38,6 +38,13 @@ absl::StatusOr<Window> WindowOf(ModelView& view, const NodeView& node) {
     return absl::InvalidArgumentError(
         absl::StrCat("node '", node.name(), "': shapes of input and kernel don't fit"));
   }
+  constexpr int64_t kLargest = int64_t{1} << 20;  // elements are looked at one by one
+  for (const int64_t size : kernel) {
+    if (size > kLargest) {
+      return absl::ResourceExhaustedError(absl::StrCat("node '", node.name(), "': a kernel of ", size,
+                                                       " elements on an axis, more than ", kLargest));
+    }
+  }
   return ConvWindow(node, absl::MakeConstSpan(*in).subspan(2), kernel);
 }
 
@@ -57,17 +64,21 @@ Count TapsInside(const Window& window) {
 std::vector<TapCount> TapHistogram(const Window& window) {
   std::map<uint64_t, Count> histogram{{1, Count(1)}};
   for (int axis = 0; axis < 3; ++axis) {
+    // Where the number of kernel elements inside changes, and by how much: a picture may be of any size.
+    std::map<int64_t, int64_t> changes;
+    for (int64_t k = 0; k < window.kernel[axis]; ++k) {
+      const Window::Range valid = window.Valid(axis, k);
+      if (valid.begin >= valid.end) continue;
+      ++changes[valid.begin];
+      --changes[valid.end];
+    }
+    changes.try_emplace(window.out[axis], 0);
     std::map<uint64_t, Count> of_axis;
-    for (int64_t o = 0; o < window.out[axis]; ++o) {
-      // Kernel elements k with 0 ≤ start + k·dilation < in.
-      const int64_t start = window.At(axis, o, 0);
-      const int64_t step = window.dilation[axis];
-      const int64_t first = start >= 0 ? 0 : (-start + step - 1) / step;
-      const int64_t last =
-          start >= window.in[axis]
-              ? -1
-              : std::min(window.kernel[axis] - 1, (window.in[axis] - 1 - start) / step);
-      of_axis[static_cast<uint64_t>(std::max<int64_t>(0, last - first + 1))] += Count(1);
+    int64_t from = 0, inside = 0;
+    for (const auto& [at, change] : changes) {
+      if (at > from) of_axis[static_cast<uint64_t>(inside)] += Count(at - from);
+      inside += change;
+      from = at;
     }
     std::map<uint64_t, Count> next;
     for (const auto& [taps, positions] : histogram) {

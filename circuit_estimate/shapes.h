@@ -28,7 +28,7 @@ absl::StatusOr<Window> WindowOf(ModelView& view, const NodeView& node);
 // Kernel elements that lie inside the picture, summed over all positions of one channel.
 Count TapsInside(const Window& window);
 // For each number of taps inside (1 … kernel), how many positions of one channel have it.
-// O(positions per axis); the numbers of several axes multiply.
+// O(kernel log kernel) per axis; the numbers of several axes multiply.
 struct TapCount {
   Count taps;
   Count positions;

@@ -62,6 +62,14 @@ absl::Status ForWindows(const Tensor& tensor, const Visit& visit) {
   return absl::OkStatus();
 }
 
+// The magnitude that all elements of a uniform tensor have. Such a tensor may be larger than any memory.
+template <typename T>
+absl::StatusOr<double> UniformMagnitude(const Tensor& tensor) {
+  T element{};
+  DSPERSE_RETURN_IF_ERROR(tensor.Read(0, absl::MakeSpan(reinterpret_cast<char*>(&element), sizeof(T))));
+  return std::fabs(static_cast<double>(element));
+}
+
 template <typename T>
 absl::StatusOr<double> ChannelSum(const Tensor& tensor, int axis) {
   int64_t channels = 1;
@@ -70,6 +78,10 @@ absl::StatusOr<double> ChannelSum(const Tensor& tensor, int axis) {
     channels = tensor.dims()[axis];
     inner = 1;
     for (int a = axis + 1; a < tensor.rank(); ++a) inner *= tensor.dims()[a];
+  }
+  if (tensor.is_uniform() && tensor.num_elements() > 0) {
+    DSPERSE_ASSIGN_OR_RETURN(const double magnitude, UniformMagnitude<T>(tensor));
+    return std::max(0.0, static_cast<double>(tensor.num_elements() / channels) * magnitude);
   }
   std::vector<double> sums(static_cast<size_t>(channels), 0.0);
   DSPERSE_RETURN_IF_ERROR(ForWindows<T>(tensor, [&](int64_t first, const T* data, int64_t n) {
@@ -101,6 +113,12 @@ absl::StatusOr<double> ChannelSum(const Tensor& tensor, int axis) {
 template <typename T>
 absl::StatusOr<TensorStats> Scan(const Tensor& tensor) {
   TensorStats stats;
+  if (tensor.is_uniform() && tensor.num_elements() > 0) {
+    DSPERSE_ASSIGN_OR_RETURN(const double magnitude, UniformMagnitude<T>(tensor));
+    stats.max_abs = std::max(0.0, magnitude);
+    stats.below_one = magnitude < 1 ? tensor.num_elements() : 0;
+    return stats;
+  }
   DSPERSE_RETURN_IF_ERROR(ForWindows<T>(tensor, [&](int64_t, const T* data, int64_t n) {
     for (int64_t i = 0; i < n; ++i) {
       const double magnitude = std::fabs(static_cast<double>(data[i]));

@@ -15,6 +15,7 @@
 #include "onnx/onnx_pb.h"
 #include "slicer/prepare.h"
 #include "tests/support/files.h"
+#include "tests/support/parse.h"
 
 namespace dsperse {
 namespace {
@@ -154,6 +155,28 @@ TEST(MissingInputs, AParameterOfABatchNormalization) {
     }
     EXPECT_TRUE(named) << absent;
     EXPECT_EQ(report->after.batch_norms, 2);
+  }
+}
+
+// Sizes that a file may declare and no machine holds: nothing runs over them element by element.
+TEST(HugeSizes, TakeNoTime) {
+  for (const char* nodes :
+       {"y = Relu(x)", "y = BatchNormalization(x, c, c, c, c)", "y = Conv(x, w)",
+        "y = Conv<pads = [1, 1, 1, 1]>(x, k)", "y = ConvTranspose(x, w)", "y = MaxPool<kernel_shape = [3, 3]>(x)",
+        "y = AveragePool<kernel_shape = [2, 2], strides = [2, 2]>(x)", "y = GlobalAveragePool(x)",
+        "y = Softmax(x)", "y = Softmax<axis = 1>(x)", "y = ReduceMean<axes = [2, 3]>(x)", "y = ReduceSum(x)",
+        "y = Transpose<perm = [0, 2, 3, 1]>(x)", "f = Flatten(x) y = MatMul(f, f)", "y = Concat<axis = 2>(x, x)",
+        "y = Sigmoid(x)", "y = Add(x, x)", "y = Pow(x, c)", "y = LRN<size = 3>(x)", "y = LogSoftmax(x)",
+        "y = MaxPool<kernel_shape = [2147483000, 1]>(x)", "y = InstanceNormalization(x, c, c)",
+        "s = Shape(x) y = ConstantOfShape(s)", "s = Shape(x) z = ConstantOfShape(s) y = Add(x, z)",
+        "a = Relu(x) b = Conv(a, w) y = BatchNormalization(b, c, c, c, c)"}) {
+    for (const char* size : {"1, 1, 2147483648, 2", "1, 1, 1099511627776, 1048576", "4294967296, 1, 3, 3"}) {
+      const std::string text = absl::StrCat("g (float[", size, "] x) => (float[] y) <float[1] c = {1},"
+                                            " float[1, 1, 1, 1] w = {2}, float[1, 1, 3, 3] k = {1, 2, 3, 4, 5, 6, 7, 8, 9}> { ",
+                                            nodes, " }");
+      SCOPED_TRACE(text);
+      RunStages(*testing::ParseModel(absl::StrCat("<ir_version: 8, opset_import: [\"\" : 17]> ", text)), nodes);
+    }
   }
 }
 
