@@ -139,8 +139,10 @@ absl::StatusOr<std::vector<Tensor>> EvaluateUniform(const OpDef& row, const Eval
     DSPERSE_ASSIGN_OR_RETURN(scalars[i], FirstElement(*input));
     pointers[i] = &scalars[i];
   }
-  // Before opset 7 operands broadcast by attributes only.
-  if (!any_uniform || (inputs.size() > 1 && node.domain().empty() && node.opset() < 7)) {
+  // Before opset 7 operands broadcast by attributes only; those of these, before opset 8, not at all.
+  const bool variadic = row.op_type == "Max" || row.op_type == "Min" || row.op_type == "Mean" || row.op_type == "Sum";
+  const int64_t broadcasts_from = variadic ? 8 : 7;
+  if (!any_uniform || (inputs.size() > 1 && node.domain().empty() && node.opset() < broadcasts_from)) {
     return std::vector<Tensor>();
   }
   // These broadcast into their first input only; where that isn't so the plain way says what is wrong.
