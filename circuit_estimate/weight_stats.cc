@@ -51,7 +51,7 @@ absl::Status ForWindows(const Tensor& tensor, const Visit& visit) {
     return absl::OkStatus();
   }
   const int64_t window = kWindowBytes / static_cast<int64_t>(sizeof(T));
-  const std::unique_ptr<T[]> buffer(new T[static_cast<size_t>(std::min(window, count))]);
+  const std::unique_ptr<T[]> buffer(new T[static_cast<size_t>(std::clamp<int64_t>(count, 0, window))]);
   for (int64_t begin = 0; begin < count; begin += window) {
     const int64_t n = std::min(window, count - begin);
     DSPERSE_RETURN_IF_ERROR(tensor.Read(

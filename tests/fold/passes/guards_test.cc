@@ -54,7 +54,7 @@ INSTANTIATE_TEST_SUITE_P(
                 " <float[2, 2, 2] c = {1, 2, 3, 4, 5, 6, 7, 8}, float[2] s = {1, 2}, float[2] one = {1, 1}>"
                 " { a = Add(x, c) y = BatchNormalization(a, s, s, s, one) }",
                 "is not one factor"},
-        Guarded{"AnInfiniteFactor", "fuse_affine",
+        Guarded{"AnInfiniteFactor", "fuse_conv_batchnorm",
                 "g (double[1, 1, 2, 2] x) => (double[1, 1, 2, 2] y)"
                 " <double[1, 1, 1, 1] w = {1}, double[1] s = {1e300}, double[1] zero = {0}>"
                 " { a = Conv(x, w) y = BatchNormalization<epsilon = 1e-20>(a, s, zero, zero, zero) }",
@@ -69,21 +69,21 @@ INSTANTIATE_TEST_SUITE_P(
         Guarded{"AConstantDividedByTheInput", "fuse_affine",
                 "g (float[1, 1, 2, 2] x) => (float[1, 1, 2, 2] y) <float[1, 1, 1, 1] w = {2}, float[1] c = {8}>"
                 " { a = Div(c, x) y = Conv(a, w) }"},
-        Guarded{"AMissingParameter", "fuse_affine",
+        Guarded{"AMissingParameter", "fuse_conv_batchnorm",
                 "g (float[1, 1, 2, 2] x) => (float[1, 1, 2, 2] y) <float[1, 1, 1, 1] w = {2}, float[1] c = {8}>"
                 " { a = Conv(x, w) y = BatchNormalization(a, , c, c, c) }",
                 "its scale is missing"},
-        Guarded{"AKernelThatIsAMatrix", "fuse_affine",
+        Guarded{"AKernelThatIsAMatrix", "fuse_conv_batchnorm",
                 "g (float[1, 1, 2, 2] x) => (float[a, b, c, d] y) <float[1, 1] w = {2}, float[1] c = {8}>"
                 " { a = Conv(x, w) y = BatchNormalization(a, c, c, c, c) }"},
-        Guarded{"NoGroups", "fuse_affine",
+        Guarded{"NoGroups", "fuse_conv_batchnorm",
                 "g (float[1, 1, 2, 2] x) => (float[a, b, c, d] y) <float[1, 1, 1, 1] w = {2}, float[1] c = {8}>"
                 " { a = Conv<group = 0>(x, w) y = BatchNormalization(a, c, c, c, c) }"},
-        Guarded{"GroupsThatDoNotDivide", "fuse_affine",
+        Guarded{"GroupsThatDoNotDivide", "fuse_conv_batchnorm",
                 "g (float[1, 2, 2, 2] x) => (float[a, b, c, d] y)"
                 " <float[3, 1, 1, 1] w = {2, 3, 4}, float[3] c = {8, 8, 8}>"
                 " { a = Conv<group = 2>(x, w) y = BatchNormalization(a, c, c, c, c) }"},
-        Guarded{"AGemmOfAVector", "fuse_affine",
+        Guarded{"AGemmOfAVector", "fuse_conv_batchnorm",
                 "g (float[1, 2] x) => (float[a, b] y) <float[2] w = {2, 3}, float[2] c = {8, 8}>"
                 " { a = Gemm(x, w) y = BatchNormalization(a, c, c, c, c) }"},
         Guarded{"AMatMulOfManyMatrices", "fuse_affine",
@@ -104,7 +104,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "g (float[1, 0] x) => (float[1, 1] y) <float[0, 1] w = {}, float[1] c = {8}>"
                 " { a = MatMul(x, w) y = Mul(a, c) }",
                 "its weight is empty"},
-        Guarded{"ABiasOfAnotherLength", "fuse_affine",
+        Guarded{"ABiasOfAnotherLength", "fuse_conv_batchnorm",
                 "g (float[1, 1, 2, 2] x) => (float[1, 1, 2, 2] y)"
                 " <float[1, 1, 1, 1] w = {2}, float[3] b = {1, 2, 3}, float[1] c = {8}>"
                 " { a = Conv(x, w, b) y = BatchNormalization(a, c, c, c, c) }",
