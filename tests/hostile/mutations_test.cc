@@ -154,9 +154,9 @@ class MutationTest : public ::testing::TestWithParam<std::string> {
       ++outcomes[Run(mutated, written_out)];
       const double seconds = CpuSeconds() - start;
       slowest = std::max(slowest, seconds);
-      // A watchdog, ten times what the slowest takes; not a measurement.
+      // A watchdog for what hangs; not a measurement (1.2 s is the most that was seen, in ezkl_random_forest.onnx).
       if (!kSanitized) {
-        EXPECT_LT(seconds, 2);
+        EXPECT_LT(seconds, 10);
       }
     }
     for (const auto& [outcome, times] : outcomes) RecordProperty(outcome, times);
