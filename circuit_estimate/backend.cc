@@ -38,15 +38,17 @@ const Backend* FindBackend(absl::string_view name) {
   return nullptr;
 }
 
-absl::StatusOr<PricerFactory> MakePricerFactory(const Backend& backend,
-                                                const Parameters& parameters) {
+absl::StatusOr<PricerFactory> MakePricerFactory(const Backend& backend, const Parameters& parameters,
+                                                EntryBounds bounds) {
   // A pricer can fail only over its parameters: tried once here, so that the factory can't.
   Graph empty;
   Facts facts(&empty);
   DSPERSE_RETURN_IF_ERROR(
       backend.NewPricer(std::make_shared<ModelView>(&empty, &facts), parameters).status());
-  return PricerFactory([&backend, parameters](const Graph& graph, Facts& its_facts) {
-    return *backend.NewPricer(std::make_shared<ModelView>(&graph, &its_facts), parameters);
+  return PricerFactory([&backend, parameters, bounds](const Graph& graph, Facts& its_facts) {
+    auto view = std::make_shared<ModelView>(&graph, &its_facts);
+    view->set_entry_bounds(bounds);
+    return *backend.NewPricer(std::move(view), parameters);
   });
 }
 

@@ -93,9 +93,9 @@ absl::Span<const Backend* const> AllBackends();
 const Backend* FindBackend(absl::string_view name);
 
 // A factory for callers that know no estimator (slicer, lowering): facts and graph come with each
-// call.
-absl::StatusOr<PricerFactory> MakePricerFactory(const Backend& backend,
-                                                const Parameters& parameters);
+// call. `bounds`, if given, are of the one graph that the pricers are made for, and must outlive them.
+absl::StatusOr<PricerFactory> MakePricerFactory(const Backend& backend, const Parameters& parameters,
+                                                EntryBounds bounds = nullptr);
 
 }  // namespace dsperse
 

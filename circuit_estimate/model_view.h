@@ -4,7 +4,9 @@
 #define DSPERSE_CIRCUIT_ESTIMATE_MODEL_VIEW_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -16,6 +18,9 @@
 #include "fold/ops/facts.h"
 
 namespace dsperse {
+
+// How large a value can get (±) that enters a circuit, for backends that derive bounds from there.
+using EntryBounds = std::function<double(ValueId)>;
 
 class ModelView {
  public:
@@ -50,6 +55,10 @@ class ModelView {
   // Every element is zero (of any constant; false for what isn't constant).
   bool IsZero(ValueId value);
 
+  // 1 unless set, as provers take it.
+  double EntryBound(ValueId value) const { return entry_bounds_ ? entry_bounds_(value) : 1; }
+  void set_entry_bounds(EntryBounds bounds) { entry_bounds_ = std::move(bounds); }
+
   // A node of the main graph that computes nothing at proving time: all its outputs are constants.
   bool IsConstantNode(NodeId node);
   // The nodes of the main graph that compute, in order.
@@ -67,6 +76,7 @@ class ModelView {
   std::vector<Shaped> shapes_;
   WeightStats weights_;
   bool guessed_sizes_ = false;
+  EntryBounds entry_bounds_;
 };
 
 // A list of nodes with what it reads from outside and what others read from it: a slice, or all.

@@ -35,6 +35,42 @@ void Describe(absl::string_view name, DType dtype, const Dims& dims, onnx::Value
   for (int64_t d : dims) type->mutable_shape()->add_dim()->set_dim_value(d);
 }
 
+// Writes the nodes of lifts in front of a slice's own.
+class LiftWriter {
+ public:
+  LiftWriter(const Graph& graph, onnx::GraphProto* out) : graph_(graph), out_(*out) {}
+
+  void Add(ValueId input, int doublings) {
+    const std::string x(graph_.Name(input));
+    std::string zero = Node("Sub", x, x, absl::StrCat(x, "_minus_itself"));
+    for (int i = 1; i < doublings; ++i) zero = Node("Add", zero, zero, absl::StrCat(x, "_zero_", i));
+    lifted_[x] = Node("Sub", x, zero, absl::StrCat(x, "_lifted"));
+  }
+  // Has `node`, which is not of a lift, read what was lifted.
+  void Redirect(onnx::NodeProto* node) const {
+    for (std::string& input : *node->mutable_input()) {
+      if (const auto it = lifted_.find(input); it != lifted_.end()) input = it->second;
+    }
+  }
+
+ private:
+  std::string Node(const char* op_type, const std::string& a, const std::string& b, std::string made) {
+    while (graph_.FindValue(made).valid() || !made_.insert(made).second) made += '_';
+    onnx::NodeProto* node = out_.add_node();
+    node->set_op_type(op_type);
+    node->set_name(made);  // the compiler keeps bounds by names of nodes
+    node->add_input(a);
+    node->add_input(b);
+    node->add_output(made);
+    return made;
+  }
+
+  const Graph& graph_;
+  onnx::GraphProto& out_;
+  absl::flat_hash_map<std::string, std::string> lifted_;
+  absl::flat_hash_set<std::string> made_;
+};
+
 }  // namespace
 
 Extractor::Extractor(const Graph& graph, Facts& facts, const Plan& plan)
@@ -109,10 +145,15 @@ absl::StatusOr<std::string> Extractor::Extract(int index) const {
   onnx::GraphProto* graph = out.mutable_graph();
   graph->set_name(absl::StrCat("slice_", index));
   absl::flat_hash_set<std::string> domains;
+  LiftWriter lifts(*graph_, graph);
+  for (size_t i = 0; i < slice.lifts.size(); ++i) {
+    if (slice.lifts[i].doublings > 0) lifts.Add(slice.inputs[i], slice.lifts[i].doublings);
+  }
   for (int p = slice.begin; p < slice.end; ++p) {
-    const onnx::NodeProto& node = model_->graph().node(p);
-    *graph->add_node() = node;
-    CollectDomains(node, &domains);
+    onnx::NodeProto* node = graph->add_node();
+    *node = model_->graph().node(p);
+    if (!slice.lifts.empty()) lifts.Redirect(node);
+    CollectDomains(*node, &domains);
   }
   for (ValueId v : face.initializers) {
     const int place = initializer_at_[static_cast<size_t>(v.index)];

@@ -34,6 +34,8 @@ class Extractor {
   const SliceInterface& interface(int slice) const { return interfaces_[static_cast<size_t>(slice)]; }
   // The slice in wire format: its nodes, only its initializers, typed inputs and outputs of static
   // shape, the opset imports it needs, the model's IR version (at least 4: initializers are no inputs).
+  // Where the plan lifts an input, the nodes of the lift (lift.h) come first, and the others read what it
+  // makes.
   // Payloads are tokens into `payloads()`. O(size of the slice).
   absl::StatusOr<std::string> Extract(int slice) const;
   const PayloadTable& payloads() const { return *payloads_; }

@@ -19,6 +19,7 @@
 #include "fold/ops/facts.h"
 #include "fold/ops/pricing.h"
 #include "fold/ops/target.h"
+#include "slicer/lift.h"
 
 namespace dsperse {
 
@@ -50,6 +51,7 @@ struct Slice {
   int end = 0;
   std::vector<ValueId> inputs;   // activations read from outside, in order of first use
   std::vector<ValueId> outputs;  // read by a later slice, or model outputs, in order of production
+  std::vector<Lift> lifts;       // of each input; empty: the slice is written as it is. The planner sets none
   int64_t input_elements = 0;
   int64_t output_elements = 0;
   uint64_t node_price = 0;  // of its nodes

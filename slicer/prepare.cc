@@ -16,6 +16,8 @@
 namespace dsperse {
 namespace {
 
+constexpr absl::string_view kLifted = "jstprove";  // the target whose slices are lifted
+
 absl::StatusOr<const Backend*> BackendNamed(const std::string& name) {
   if (const Backend* backend = FindBackend(name)) return backend;
   std::vector<std::string> known;
@@ -86,18 +88,61 @@ void WarnOfLargeSlices(Prepared* prepared) {
   }
 }
 
-// The compiler's ranges start anew in each slice, from inputs within ±1, and nothing checks that they are
-// (measured: docs/benchmarks/lowering.md).
-void WarnOfInputBounds(Prepared* prepared) {
+// Of the slices that are proven: which begin with values that no proof of ours bounds, and which are not
+// lifted at all, so that the compiler takes their inputs to lie within ±1 (lift.h).
+void TellOfInputBounds(Prepared* prepared) {
   const Target* const target = prepared->plan_options.target;
-  if (target == nullptr || target->name() != "jstprove") return;
-  for (const Slice& slice : prepared->plan.slices) {
-    if (!slice.provable) continue;
-    prepared->warnings.emplace_back(
-        "JSTprove takes what enters a slice to lie within ±1: beyond that, negative values can be proven as others, "
-        "in proofs that verify (see docs/slicing.md)");
-    return;
+  if (target == nullptr || target->name() != kLifted) return;
+  std::vector<int> assumed, bare;
+  double largest = 0;
+  for (size_t i = 0; i < prepared->plan.slices.size(); ++i) {
+    const Slice& slice = prepared->plan.slices[i];
+    if (!slice.provable || !slice.arithmetic) continue;
+    bool assumes = false, none = slice.lifts.empty();
+    for (const Lift& lift : slice.lifts) {
+      none |= lift.source == BoundSource::kNone;
+      if (lift.source != BoundSource::kAssumed && lift.source != BoundSource::kGiven) continue;
+      assumes = true;
+      largest = std::max(largest, lift.bound());
+    }
+    if (none) bare.push_back(static_cast<int>(i));
+    else if (assumes) assumed.push_back(static_cast<int>(i));
   }
+  if (!assumed.empty()) {
+    prepared->notices.push_back(absl::StrCat(
+        "what enters ", assumed.size() == 1 ? "slice " : "slices ", SliceList(assumed),
+        " is taken, not proven, to lie within what --activation-range says (at most ±", largest,
+        "): larger values can be proven as others, in proofs that verify; `verify` looks at them"));
+  }
+  if (!bare.empty()) {
+    prepared->warnings.push_back(absl::StrCat(
+        "JSTprove takes what enters ", bare.size() == 1 ? "slice " : "slices ", SliceList(bare),
+        " to lie within ±1: beyond that, negative values can be proven as others, in proofs that verify "
+        "(see docs/slicing.md)"));
+  }
+}
+
+// How far each value that may enter a slice is lifted.
+struct KnownLifts {
+  InputRanges inputs;
+  std::unique_ptr<Lifts> lifts;
+};
+
+absl::StatusOr<std::shared_ptr<KnownLifts>> FindLifts(const PrepareOptions& options, Prepared* prepared) {
+  const Graph& graph = *prepared->graph;
+  std::vector<std::string> unknown;
+  for (const auto& [name, bound] : options.lift.given) {
+    if (!graph.FindValue(name).valid()) unknown.push_back(absl::StrCat("'", name, "'"));
+  }
+  if (!unknown.empty()) {
+    prepared->notices.push_back(absl::StrCat("--activation-range: the folded model has no value ",
+                                             absl::StrJoin(unknown, ", ")));
+  }
+  auto known = std::make_shared<KnownLifts>();
+  DSPERSE_ASSIGN_OR_RETURN(known->inputs,
+                           ParseInputRanges(options.fold_options.input_ranges, graph));
+  known->lifts = std::make_unique<Lifts>(&graph, prepared->facts.get(), &known->inputs, options.lift);
+  return known;
 }
 
 void Warn(Prepared* prepared) {
@@ -120,7 +165,7 @@ void Warn(Prepared* prepared) {
     prepared->warnings.emplace_back(fits.message());
   }
   WarnOfLargeSlices(prepared);
-  WarnOfInputBounds(prepared);
+  TellOfInputBounds(prepared);
 }
 
 std::string AccountText(const Prepared& prepared, const Extractor& extractor) {
@@ -193,9 +238,20 @@ absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options) {
       return price.price;
     };
   }
-  const std::unique_ptr<RangePricer> pricer = factory(*out.graph, *out.facts);
+  std::shared_ptr<KnownLifts> known;
+  if (options.fold && options.lower && !as_dsperse && target != nullptr && target->name() == kLifted) {
+    DSPERSE_ASSIGN_OR_RETURN(known, FindLifts(options, &out));
+    out.entry_bounds = [known](ValueId v) { return known->lifts->Of(v).bound(); };
+  }
+  DSPERSE_ASSIGN_OR_RETURN(const PricerFactory lifted_factory,
+                           MakePricerFactory(*backend, parameters, out.entry_bounds));
+  const std::unique_ptr<RangePricer> pricer = lifted_factory(*out.graph, *out.facts);
   DSPERSE_ASSIGN_OR_RETURN(out.plan, MakePlan(*out.graph, *out.facts, *pricer, out.plan_options));
   out.plan_options.dsperse_estimate = nullptr;
+  for (Slice& slice : out.plan.slices) {
+    if (known == nullptr || !slice.provable || !slice.arithmetic) continue;
+    for (ValueId v : slice.inputs) slice.lifts.push_back(known->lifts->Of(v));
+  }
   DSPERSE_RETURN_IF_ERROR(out.graph->SetOrder(out.graph->main(), out.plan.order));
   Warn(&out);
   return out;

@@ -9,6 +9,7 @@
 #define DSPERSE_SLICER_PREPARE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@
 #include "fold/ops/facts.h"
 #include "fold/ops/input_shapes.h"
 #include "slicer/directory.h"
+#include "slicer/lifts.h"
 #include "slicer/plan.h"
 
 namespace dsperse {
@@ -34,6 +36,9 @@ struct PrepareOptions {
   std::vector<std::string> parameters;  // "key=value" of the backend
   std::string target;                   // "": the backend's own; "none"
   PlanOptions plan;                     // its target and estimate are filled in
+  // Slices that are lowered for jstprove are lifted (lift.h); proven bounds come from
+  // fold_options.input_ranges.
+  LiftOptions lift;
   // Limit for a constant that becomes an initializer.
   int64_t max_initializer_bytes = int64_t{1} << 33;
 };
@@ -46,6 +51,8 @@ struct Prepared {
   Plan plan;
   PlanOptions plan_options;
   std::string backend;
+  // What values are bounded by where a slice begins with them; empty where slices are not lifted.
+  std::function<double(ValueId)> entry_bounds;
   std::vector<std::string> notices;   // what was decided for the user
   std::vector<std::string> warnings;  // what is likely to go wrong further on
 };

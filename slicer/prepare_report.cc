@@ -137,7 +137,9 @@ class ColumnPricer {
       : prepared_(prepared),
         backend_(backend),
         parameters_(parameters),
-        view_(prepared.graph.get(), prepared.facts.get()) {}
+        view_(prepared.graph.get(), prepared.facts.get()) {
+    view_.set_entry_bounds(prepared.entry_bounds);
+  }
 
   absl::Status Fill(ReportColumn* column) {
     const size_t metrics = backend_.metrics().size();

@@ -19,7 +19,10 @@ std::string Signature(const Graph& graph, Facts& facts, const Plan& plan, const 
     number.emplace(v, static_cast<int>(number.size()));
     absl::StrAppend(&out, DTypeName(facts.TypeOf(v)), facts.ShapeOf(v).ToString(), ";");
   };
-  for (ValueId v : face.inputs) declare(v);
+  for (size_t i = 0; i < face.inputs.size(); ++i) {
+    declare(face.inputs[i]);
+    if (!slice.lifts.empty()) absl::StrAppend(&out, "+", slice.lifts[i].doublings);
+  }
   absl::StrAppend(&out, "|");
   for (ValueId v : face.initializers) declare(v);
   absl::StrAppend(&out, "|");

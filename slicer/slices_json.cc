@@ -63,6 +63,10 @@ Json SlicesJson(const Graph& graph, Facts& facts, const Plan& plan, const PlanOp
     }
     out["operators"] = operators;
     out["inputs"] = TensorsJson(graph, facts, slice.inputs);
+    for (size_t k = 0; k < slice.lifts.size(); ++k) {
+      out["inputs"][k]["bound"] = slice.lifts[k].bound();
+      out["inputs"][k]["bound_source"] = std::string(BoundSourceName(slice.lifts[k].source));
+    }
     out["outputs"] = TensorsJson(graph, facts, slice.outputs);
     out["input_elements"] = slice.input_elements;
     out["output_elements"] = slice.output_elements;

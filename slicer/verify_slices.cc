@@ -1,7 +1,10 @@
 #include "slicer/verify_slices.h"
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <sstream>
 #include <system_error>
@@ -11,6 +14,8 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
+#include "fold/ops/tensor_windows.h"
+#include "nlohmann/json.hpp"
 
 namespace dsperse {
 namespace {
@@ -76,6 +81,33 @@ std::vector<Dims> DeclaredShapes(const Graph& graph, absl::Span<const ValueId> v
   return out;
 }
 
+// The bounds of slices' inputs in a slices.json.
+absl::Status ReadBounds(const std::string& path, LoadedSlices* out) {
+  DSPERSE_ASSIGN_OR_RETURN(const std::string text, ReadWhole(path));
+  const nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const absl::Status wrong = absl::InvalidArgumentError(absl::StrCat(path, ": is not an account of these slices"));
+  if (!json.is_object() || !json.contains("slices") || json["slices"].size() != out->slices.size()) return wrong;
+  for (size_t i = 0; i < out->slices.size(); ++i) {
+    const nlohmann::json& slice = json["slices"][i];
+    if (!slice.is_object() || !slice.contains("inputs") || !slice["inputs"].is_array()) return wrong;
+    for (const nlohmann::json& input : slice["inputs"]) {
+      if (!input.is_object() || !input.contains("bound")) continue;
+      if (!input["bound"].is_number() || !input.contains("name") || !input["name"].is_string()) return wrong;
+      out->bounds[i][input["name"].get<std::string>()] = input["bound"].get<double>();
+    }
+  }
+  return absl::OkStatus();
+}
+
+double LargestElement(const Tensor& tensor) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  double largest = 0;
+  const absl::Status read = ForElements(tensor, [&](int64_t, double v) {
+    largest = std::isfinite(v) ? std::max(largest, std::fabs(v)) : kInfinity;
+  });
+  return read.ok() ? largest : kInfinity;
+}
+
 // One slice against its metadata and the whole model; appends what is wrong.
 absl::Status CheckSlice(const LoadedSlices& directory, size_t index, std::vector<std::string>* wrong) {
   const SliceMetadata& metadata = directory.metadata.slices[index];
@@ -134,6 +166,10 @@ absl::StatusOr<LoadedSlices> LoadSlices(const std::string& path, const LoadOptio
     DSPERSE_ASSIGN_OR_RETURN(LoadedModel model, LoadModel(file, options));
     out.slices.push_back(std::move(model));
   }
+  out.bounds.resize(out.slices.size());
+  DSPERSE_ASSIGN_OR_RETURN(const std::string account, Inside(root, "slices.json"));
+  std::error_code error;
+  if (fs::exists(account, error)) DSPERSE_RETURN_IF_ERROR(ReadBounds(account, &out));
   return out;
 }
 
@@ -162,7 +198,8 @@ absl::StatusOr<std::vector<std::string>> CheckSlices(const LoadedSlices& directo
 
 absl::StatusOr<std::vector<Tensor>> RunSlices(const LoadedSlices& directory,
                                               absl::Span<const Tensor> inputs,
-                                              const RunOptions& options) {
+                                              const RunOptions& options,
+                                              std::vector<EnteringValue>* entering) {
   const Graph& whole = directory.whole.graph;
   absl::flat_hash_map<std::string, Tensor> values;
   const std::vector<std::string> names = Names(whole, RequiredInputs(whole));
@@ -171,6 +208,7 @@ absl::StatusOr<std::vector<Tensor>> RunSlices(const LoadedSlices& directory,
         absl::StrCat("the model has ", names.size(), " inputs, not ", inputs.size()));
   }
   for (size_t i = 0; i < names.size(); ++i) values[names[i]] = inputs[i];
+  size_t watched = 0;
   for (size_t i = 0; i < directory.slices.size(); ++i) {
     const Graph& graph = directory.slices[i].graph;
     std::vector<Tensor> feed;
@@ -181,6 +219,13 @@ absl::StatusOr<std::vector<Tensor>> RunSlices(const LoadedSlices& directory,
             absl::StrCat("slice ", i, ": no earlier slice makes its input '", name, "'"));
       }
       feed.push_back(it->second);
+      const auto bound = directory.bounds[i].find(name);
+      if (entering == nullptr || bound == directory.bounds[i].end()) continue;
+      if (watched == entering->size()) {
+        entering->push_back({static_cast<int>(i), name, bound->second, 0});
+      }
+      double& largest = (*entering)[watched++].largest;
+      largest = std::max(largest, LargestElement(it->second));
     }
     DSPERSE_ASSIGN_OR_RETURN(std::vector<Tensor> results, RunGraph(graph, feed, options));
     const std::vector<std::string> outputs = Names(graph, graph.Outputs(graph.main()));

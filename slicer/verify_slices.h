@@ -3,6 +3,7 @@
 #define DSPERSE_SLICER_VERIFY_SLICES_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,22 @@ struct LoadedSlices {
   Metadata metadata;
   LoadedModel whole;
   std::vector<LoadedModel> slices;
+  // Of each slice, what its circuit takes values to be bounded by that enter it, by name: from slices.json,
+  // where there is one.
+  std::vector<std::map<std::string, double>> bounds;
+};
+
+// A value where a slice begins, that has a bound.
+struct EnteringValue {
+  int slice = 0;
+  std::string name;
+  double bound = 0;
+  double largest = 0;  // |element| of it so far; infinity where one isn't finite
 };
 
 // Reads `path`/metadata.msgpack, model.onnx and the slices. Paths must be relative and stay inside the
 // directory, and no symbolic link may lead there (InvalidArgument). NotFound: a file that is named
-// but missing (slices of a lazy directory too).
+// but missing (slices of a lazy directory too). A slices.json that isn't one is InvalidArgument.
 absl::StatusOr<LoadedSlices> LoadSlices(const std::string& path, const LoadOptions& options = {});
 
 // Every way in which metadata and files disagree: order and names of inputs and outputs, shapes, types,
@@ -32,10 +44,12 @@ absl::StatusOr<LoadedSlices> LoadSlices(const std::string& path, const LoadOptio
 absl::StatusOr<std::vector<std::string>> CheckSlices(const LoadedSlices& directory);
 
 // Runs the slices one after the other, each fed by name with model inputs and what earlier ones gave
-// out; returns the tensors of the model's outputs.
+// out; returns the tensors of the model's outputs. `entering`, if given, is of all runs together: filled by the
+// first, by slice and then in the order of the slice's inputs.
 absl::StatusOr<std::vector<Tensor>> RunSlices(const LoadedSlices& directory,
                                               absl::Span<const Tensor> inputs,
-                                              const RunOptions& options = {});
+                                              const RunOptions& options = {},
+                                              std::vector<EnteringValue>* entering = nullptr);
 
 }  // namespace dsperse
 

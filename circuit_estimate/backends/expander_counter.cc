@@ -22,6 +22,8 @@ ExpanderCounter::ExpanderCounter(ModelView* view, const Parameters& parameters)
 
 void ExpanderCounter::Begin() {
   bounds_.clear();
+  zeros_.clear();
+  lifted_.clear();
   partly_constant_.clear();
 }
 
@@ -44,8 +46,8 @@ int ExpanderCounter::Need(double bound, Priced* priced) const {
 double ExpanderCounter::BoundOf(ValueId value) {
   if (!value.valid()) return 1;
   if (const auto found = bounds_.find(value); found != bounds_.end())
-    return cut_ ? 1 : found->second;
-  if (!view_.IsConstant(value)) return 1;
+    return cut_ ? view_.EntryBound(value) : found->second;
+  if (!view_.IsConstant(value)) return view_.EntryBound(value);
   const absl::StatusOr<TensorStats> stats = view_.StatsOf(value);
   return stats.ok() ? stats->max_abs : 1;
 }
@@ -73,6 +75,23 @@ void ExpanderCounter::Divide(Count n, uint64_t divisor, Priced* priced) const {
   if (power) return;
   priced->mul_exact = false;
   if (bits <= 12 && n.value() % 2 == 0) priced->cost.saved_mul += Count(n.value() / 2);
+}
+
+bool ExpanderCounter::AddsNothing(const NodeView& view) {
+  const ValueId a = view.input(0);
+  const ValueId b = view.input(1);
+  const bool subtracts = view.Is("Sub");
+  if (subtracts && a == b) {
+    zeros_.insert(view.output(0));
+    return true;
+  }
+  if (!zeros_.contains(b)) return false;
+  if (zeros_.contains(a)) {
+    zeros_.insert(view.output(0));
+  } else if (subtracts && FromOutside(a) && !view_.IsConstant(a)) {
+    lifted_.insert(view.output(0));
+  }
+  return true;
 }
 
 ExpanderCounter::Priced ExpanderCounter::AddNode(NodeId id) {
@@ -134,7 +153,7 @@ double ExpanderCounter::Price(const Node& node, Priced* priced) {
   if (op == "Mul") return Mul(node, priced);
   if (op == "Div") return Div(node, priced);
   if (op == "Add" || op == "Sub") {
-    priced->cost.add += node.n;
+    if (!AddsNothing(view)) priced->cost.add += node.n;
     return in + BoundOf(view.input(1));
   }
   if (op == "Neg") return in;

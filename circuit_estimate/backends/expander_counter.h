@@ -1,8 +1,8 @@
 // ExpanderCounter: prices nodes in order, carrying a bound of every value.
 //
-// JSTprove bounds each value by its own rules (inputs of a circuit by 1, weights by their largest
-// row sum) and sizes range checks by the bits of that bound; a bound never shrinks by a rescale. A
-// node that needs more than 64 bits is refused; here its inputs are then taken as bounded by 1, as
+// JSTprove bounds each value by its own rules (inputs of a circuit by 1, so that slices lift theirs, weights
+// by their largest row sum) and sizes range checks by the bits of that bound; a bound never shrinks by a rescale. A
+// node that needs more than 64 bits is refused; here its inputs are then taken as bounded as
 // they would be in a slice that begins with it, and counting goes on.
 #ifndef DSPERSE_CIRCUIT_ESTIMATE_BACKENDS_EXPANDER_COUNTER_H_
 #define DSPERSE_CIRCUIT_ESTIMATE_BACKENDS_EXPANDER_COUNTER_H_
@@ -85,14 +85,20 @@ class ExpanderCounter {
   const Windows& WindowsOf(const NodeView& view);
   const Readers& ReadersOf(const Node& node);
   Readers CountReaders(const Node& node);
-  bool FromOutside(ValueId value) const { return !bounds_.contains(value); }
+  bool FromOutside(ValueId value) const { return !bounds_.contains(value) || lifted_.contains(value); }
+  // x − x, 0 + 0 and x − 0 cost nothing, whatever is known of x: the compiler adds up coefficients. Slices
+  // begin with such nodes (bounds grow by them). False for any other node.
+  bool AddsNothing(const NodeView& view);
 
   ModelView& view_;
   const int scale_bits_;
   absl::flat_hash_map<NodeId, std::unique_ptr<const Windows>> windows_;
   absl::flat_hash_map<NodeId, Readers> readers_;
-  // Bounds of values made inside the range; others are inputs (1) or constants (their largest).
+  // Bounds of values made inside the range; others are inputs or constants (their largest).
   absl::flat_hash_map<ValueId, double> bounds_;
+  // Values that are 0 as sums of variables, and values that are an input of the circuit less such a 0.
+  absl::flat_hash_set<ValueId> zeros_;
+  absl::flat_hash_set<ValueId> lifted_;
   // Values some of whose elements the tool knows at compile time.
   absl::flat_hash_set<ValueId> partly_constant_;
   // While pricing as if a slice began at the node.

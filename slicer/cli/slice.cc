@@ -5,6 +5,7 @@
 #include <optional>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
@@ -13,6 +14,7 @@
 #include "absl/strings/strip.h"
 #include "fold/ir/status_macros.h"
 #include "nlohmann/json.hpp"
+#include "slicer/cli/activation_range.h"
 #include "slicer/cli/cli.h"
 #include "slicer/cli/exit_code.h"
 #include "slicer/cli/json_file.h"
@@ -37,6 +39,7 @@ struct SliceFlags {
   bool dry_run = false;
   bool json = false;
   LoweringFlags lowering;
+  std::vector<std::string> activation_range;
   DropInFlags drop_in;
 };
 
@@ -77,12 +80,22 @@ absl::Status Interpret(SliceFlags& flags, CliContext& context) {
   options.target = flags.lowering.target;
   options.fold_options.pass_options.exact = flags.lowering.exact;
   options.fold_options.input_ranges = flags.lowering.input_ranges;
+  DSPERSE_ASSIGN_OR_RETURN(options.lift, ParseActivationRange(flags.activation_range));
   job.require_provable = flags.lowering.require_provable;
   DSPERSE_ASSIGN_OR_RETURN(options.plan.cuts, ReadCuts(flags.cut));
   if ((*policy == Policy::kPoints) == options.plan.cuts.empty()) {
     return UsageError("--policy points and --cut TENSOR,… (or @FILE) go together");
   }
   return CheckJob(job);
+}
+
+bool IsLifted(const Prepared& prepared) {
+  for (const Slice& slice : prepared.plan.slices) {
+    for (const Lift& lift : slice.lifts) {
+      if (lift.doublings > 0) return true;
+    }
+  }
+  return false;
 }
 
 absl::Status RunSlice(SliceFlags& flags, CliContext& context) {
@@ -93,6 +106,10 @@ absl::Status RunSlice(SliceFlags& flags, CliContext& context) {
   const WrittenDirectory& written = sliced.written;
   for (const std::string& notice : prepared.notices) context.Note(notice);
   for (const std::string& warning : prepared.warnings) context.Warning(warning);
+  if (flags.job.write.lazy && IsLifted(prepared)) {
+    context.Warning("slices that DSperse makes by itself are not lifted: JSTprove takes what enters them to lie within "
+                    "±1 (see docs/slicing.md)");
+  }
   if (!written.kept_circuits.empty()) {
     context.Note(absl::StrCat("carried over the compiled circuits of ",
                               absl::StrJoin(written.kept_circuits, ", ")));
@@ -138,6 +155,7 @@ void AddSliceCommand(CLI::App& app, CliContext& context) {
   command->add_option("--param", prepare.parameters, "KEY=VALUE of the backend; may be repeated")
       ->allow_extra_args(false);
   AddLoweringFlags(*command, "; by default the backend's own", flags->lowering);
+  AddActivationRangeFlag(*command, flags->activation_range);
   command->add_option("--passes", prepare.fold_options.passes, "As for `fold`")->type_name("LIST");
   AddInputShapeFlags(*command, prepare.shapes);
   command->add_flag("--no-fold", flags->no_fold, "Neither fold nor lower");

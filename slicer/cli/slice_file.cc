@@ -1,6 +1,7 @@
 #include "slicer/cli/slice_file.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -42,6 +43,9 @@ absl::StatusOr<Json> OptionsOf(const SliceJob& job) {
   options["target"] = TargetOf(prepare);
   options["exact"] = prepare.fold_options.pass_options.exact;
   options["input_ranges"] = prepare.fold_options.input_ranges;
+  options["activation_range"] = {
+      {"assumed", prepare.lift.assumed ? Json(*prepare.lift.assumed) : Json(nullptr)},
+      {"given", prepare.lift.given}};
   options["backend"] = prepare.backend;
   const Backend* backend = FindBackend(prepare.backend);
   if (backend == nullptr) return absl::InvalidArgumentError(absl::StrCat("no backend '", prepare.backend, "'"));
@@ -73,6 +77,10 @@ absl::Status ReadOptions(const Receipt& receipt, SliceJob* job) {
     prepare.target = options.at("target").get<std::string>();
     prepare.fold_options.pass_options.exact = options.at("exact").get<bool>();
     prepare.fold_options.input_ranges = options.at("input_ranges").get<std::vector<std::string>>();
+    const Json& range = options.at("activation_range");
+    prepare.lift.assumed.reset();
+    if (!range.at("assumed").is_null()) prepare.lift.assumed = range.at("assumed").get<double>();
+    prepare.lift.given = range.at("given").get<std::map<std::string, double>>();
     prepare.backend = options.at("backend").get<std::string>();
     prepare.parameters = options.at("parameters").get<std::vector<std::string>>();
     prepare.shapes.input_shapes = options.at("input_shapes").get<std::vector<std::string>>();

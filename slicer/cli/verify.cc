@@ -1,4 +1,5 @@
 // dsperse-slice verify A.onnx B: B is a model, or a slices directory.
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -47,6 +48,7 @@ struct Verification {
   VerifyResult result;
   size_t samples = 0;
   double seconds = 0;
+  std::vector<EnteringValue> entering;  // of slices
   bool same() const { return interface.empty() && result.same; }
 };
 
@@ -98,7 +100,9 @@ absl::Status RunAgainstSlices(const VerifyFlags& flags, Graph& a, CliContext& co
     verification->interface.push_back(std::move(line));
   }
   if (!verification->interface.empty()) return absl::OkStatus();
-  const RunFn chain = [&](absl::Span<const Tensor> inputs) { return RunSlices(slices, inputs); };
+  const RunFn chain = [&](absl::Span<const Tensor> inputs) {
+    return RunSlices(slices, inputs, {}, &verification->entering);
+  };
   VerifyOptions options;
   options.progress = [&context](absl::string_view text) { context.Progress(text); };
   options.tolerance = 0;
@@ -168,8 +172,26 @@ Json ToJson(const VerifyFlags& flags, const Verification& verification) {
                                 {"node", result.first_node},
                                 {"reason", result.first_reason}};
   }
+  Json& entering = json["entering"] = Json::array();
+  for (const EnteringValue& value : verification.entering) {
+    entering.push_back({{"slice", value.slice},
+                        {"name", value.name},
+                        {"bound", value.bound},
+                        // JSON has no infinity.
+                        {"largest", std::isfinite(value.largest) ? Json(value.largest) : Json(nullptr)}});
+  }
   json["seconds"] = verification.seconds;
   return json;
+}
+
+// Slices are proven for values within bounds (slicer/lift.h).
+void WarnOfBounds(const Verification& verification, CliContext& context) {
+  for (const EnteringValue& value : verification.entering) {
+    if (value.largest <= value.bound) continue;
+    context.Warning(absl::StrFormat(
+        "'%s' reaches %.4g where slice %d begins, which is proven for ±%g: its proof would be of other values",
+        value.name, value.largest, value.slice, value.bound));
+  }
 }
 
 void Print(const VerifyFlags& flags, const Verification& verification, CliContext& context) {
@@ -201,6 +223,7 @@ absl::Status Verify(const VerifyFlags& flags, CliContext& context) {
   if (flags.samples < 1) return UsageError("--samples must be at least 1");
   if (!(flags.tolerance >= 0)) return UsageError("--tolerance must not be negative");
   DSPERSE_ASSIGN_OR_RETURN(const Verification verification, RunVerify(flags, context));
+  WarnOfBounds(verification, context);
   if (flags.json) {
     context.out() << ToText(ToJson(flags, verification));
   } else {

@@ -15,24 +15,33 @@ import rewrites
 
 
 class LoweringTest(unittest.TestCase):
-    def test_witness_holds_what_onnx_computes(self):
+    def rows(self, size, *flags):
+        """What the witnesses of all slices hold for inputs within ±size."""
         model, cuts = rewrites.build(rewrites.CASES)
         with tempfile.TemporaryDirectory() as folder:
             folder = pathlib.Path(folder)
             onnx.save(model, folder / "model.onnx")
-            size = model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
-            # Within ±0.9: values beyond a slice's own bound of ±1 at its inputs are a case of their own.
-            values = (np.random.default_rng(3).random(size) * 1.8 - 0.9).astype("float32")
+            elements = model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
+            values = ((np.random.default_rng(3).random(elements) * 2 - 1) * size).astype("float32")
             (folder / "input.json").write_text(json.dumps({"input_data": [values.tolist()]}))
-            chain.make_slices(folder / "model.onnx", folder / "slices", "--policy", "points", "--cut", ",".join(cuts))
+            chain.make_slices(folder / "model.onnx", folder / "slices", "--policy", "points", "--cut", ",".join(cuts),
+                              *flags)
             verdict = chain.accept(folder / "slices", "--prove", "--require-coverage", "--work", folder / "work",
                                    "--input", folder / "input.json")
             self.assertTrue(verdict["accepted"], json.dumps(verdict, indent=1)[-4000:])
             rows = chain.witnessed(folder / "work")
             self.assertGreaterEqual(len(rows), len(rewrites.CASES))
-            for row in rows:
-                with self.subTest(" ".join(row["operators"])):
+            return rows
+
+    def test_witness_holds_what_onnx_computes(self):
+        for size in (0.9, 4.5):  # the compiler takes inputs of a circuit to lie within ±1: slices lift theirs
+            for row in self.rows(size):
+                with self.subTest(f"{' '.join(row['operators'])} within ±{size}"):
                     self.assertEqual(row["wrong"], 0, row)
+
+    def test_witness_tells_where_no_slice_is_lifted(self):
+        wrong = [row for row in self.rows(4.5, "--activation-range", "1") if row["wrong"] > 0]
+        self.assertGreaterEqual(len(wrong), 5)
 
 
 if __name__ == "__main__":

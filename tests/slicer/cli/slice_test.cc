@@ -172,7 +172,58 @@ TEST(SliceCommand, SaysWhatDsperseCannotDo) {
   EXPECT_THAT(result.err, AllOf(HasSubstr("2 inputs"), HasSubstr("so not 'y'")));
   const std::string net = dir.Write("net.onnx", Net());
   EXPECT_THAT(Cli({"slice", net, "--dry-run", "--backend", "ezkl_halo2"}).err, Not(HasSubstr("warning")));
-  EXPECT_THAT(Cli({"slice", net, "--dry-run"}).err, HasSubstr("what enters a slice to lie within ±1"));
+}
+
+TEST(SliceCommand, SaysWhatValuesItsProofsAreRightFor) {
+  TempDir dir;
+  const std::string net = dir.Write("net.onnx", Net());
+  EXPECT_THAT(Cli({"slice", net, "--dry-run"}).err, HasSubstr("is taken, not proven, to lie within what --activation-range "
+                                                              "says (at most ±1025)"));
+  const CliResult proven = Cli({"slice", net, "--dry-run", "--input-range", "0,1"});
+  EXPECT_THAT(proven.err, Not(HasSubstr("not proven")));
+  EXPECT_THAT(Cli({"slice", net, "--dry-run", "--activation-range", "proven"}).err,
+              HasSubstr("JSTprove takes what enters slice 0 to lie within ±1"));
+  EXPECT_THAT(Cli({"slice", net, "-o", dir.File("lazy"), "--lazy"}).err, HasSubstr("are not lifted"));
+
+  const std::string ranges = dir.Write("ranges.json", R"({"x": 5})");
+  const CliResult given = Cli({"slice", net, "-o", dir.File("s"), "--policy", "whole", "--json",
+                               "--activation-range", absl::StrCat("@", ranges)});
+  ASSERT_EQ(given.code, 0) << given.err;
+  const Json account = Json::parse(given.out);
+  const Json& input = account["slices"][0]["inputs"][0];
+  EXPECT_EQ(input["name"], "x");
+  EXPECT_EQ(input["bound"], 9);
+  EXPECT_EQ(input["bound_source"], "given");
+  EXPECT_THAT(Cli({"slice", net, "--dry-run", "--json", "--policy", "whole", "--activation-range", "x=2"}).out,
+              HasSubstr("\"bound\": 3.0"));
+
+  // What a run finds beyond them, `verify` says.
+  const std::string small = dir.Write("small.json", R"({"input_data": [[1,2,3,4,5,6,7,8,9,-9,8,7,6,5,4,3]]})");
+  const std::string large = dir.Write("large.json", R"({"input_data": [[1,2,3,4,5,6,7,8,9,-10,8,7,6,5,4,3]]})");
+  const CliResult within = Cli({"verify", net, dir.File("s"), "--inputs", small, "--json"});
+  EXPECT_EQ(within.code, 0) << within.err;
+  EXPECT_THAT(within.err, Not(HasSubstr("reaches")));
+  const Json entering = Json::parse(within.out)["entering"];
+  ASSERT_EQ(entering.size(), 1u);
+  EXPECT_EQ(entering[0]["bound"], 9);
+  EXPECT_EQ(entering[0]["largest"], 9);
+  const CliResult beyond = Cli({"verify", net, dir.File("s"), "--inputs", large});
+  EXPECT_EQ(beyond.code, 0) << beyond.err;
+  EXPECT_THAT(beyond.err, HasSubstr("'x' reaches 10 where slice 0 begins, which is proven for ±9"));
+}
+
+TEST(SliceCommand, RefusesWhatIsNoActivationRange) {
+  TempDir dir;
+  const std::string net = dir.Write("net.onnx", Net());
+  const std::string text = dir.Write("text.json", "[1]");
+  const std::string small = dir.Write("small.json", R"({"x": 0.5})");
+  for (const std::string& bad : {std::string("much"), std::string("0.5"), std::string("inf"), std::string("nan"),
+                                 std::string("-3"), std::string("x="), std::string("@nowhere.json"), "@" + text,
+                                 "@" + small}) {
+    const CliResult result = Cli({"slice", net, "--dry-run", absl::StrCat("--activation-range=", bad)});
+    EXPECT_EQ(result.code, 2) << bad;
+    EXPECT_THAT(result.err, HasSubstr("--activation-range")) << bad;
+  }
 }
 
 TEST(SliceCommand, WarnsOfCircuitsTooLargeToCompile) {

@@ -1,0 +1,36 @@
+#include "slicer/lift.h"
+
+#include <cmath>
+
+namespace dsperse {
+namespace {
+
+// More of it is beyond what any prover's field holds.
+constexpr int kMostDoublings = 100;
+
+}  // namespace
+
+absl::string_view BoundSourceName(BoundSource source) {
+  switch (source) {
+    case BoundSource::kProven:
+      return "proven";
+    case BoundSource::kGiven:
+      return "given";
+    case BoundSource::kAssumed:
+      return "assumed";
+    case BoundSource::kNone:
+      break;
+  }
+  return "none";
+}
+
+double Lift::bound() const { return doublings == 0 ? 1 : 1 + std::ldexp(1.0, doublings); }
+
+Lift LiftFor(double magnitude, BoundSource source) {
+  Lift lift{0, source};
+  if (!(magnitude > 1)) return lift;
+  while (lift.bound() < magnitude * (1 + 1.0 / 64) && lift.doublings < kMostDoublings) ++lift.doublings;
+  return lift;
+}
+
+}  // namespace dsperse
