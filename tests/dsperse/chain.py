@@ -63,9 +63,11 @@ class Chain:
                                         strict_map_key=False)
         self.sizes = {}
         self.failed = {}
+        self.seconds = {}  # of the last run of each stage, as a whole process
 
     def stage(self, name, *flags):
         state, log = self.tool.dsperse(name, self.base + [str(f) for f in flags], str(self.work), 3600)
+        self.seconds[name] = state["seconds"]
         return state["rc"] == 0, log
 
     def compile(self):
