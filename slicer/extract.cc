@@ -38,13 +38,14 @@ void Describe(absl::string_view name, DType dtype, const Dims& dims, onnx::Value
 // Writes the nodes of lifts in front of a slice's own.
 class LiftWriter {
  public:
-  LiftWriter(const Graph& graph, onnx::GraphProto* out) : graph_(graph), out_(*out) {}
+  explicit LiftWriter(onnx::GraphProto* out) : out_(*out) {}
 
-  void Add(ValueId input, int doublings) {
-    const std::string x(graph_.Name(input));
-    std::string zero = Node("Sub", x, x, absl::StrCat(x, "_minus_itself"));
-    for (int i = 1; i < doublings; ++i) zero = Node("Add", zero, zero, absl::StrCat(x, "_zero_", i));
-    lifted_[x] = Node("Sub", x, zero, absl::StrCat(x, "_lifted"));
+  // `names` are those of what it makes: x − x, its doublings, x lifted.
+  void Add(const std::string& x, const std::vector<std::string>& names) {
+    Node("Sub", x, x, names[0]);
+    for (size_t i = 1; i + 1 < names.size(); ++i) Node("Add", names[i - 1], names[i - 1], names[i]);
+    Node("Sub", x, names[names.size() - 2], names.back());
+    lifted_[x] = names.back();
   }
   // Has `node`, which is not of a lift, read what was lifted.
   void Redirect(onnx::NodeProto* node) const {
@@ -54,21 +55,17 @@ class LiftWriter {
   }
 
  private:
-  std::string Node(const char* op_type, const std::string& a, const std::string& b, std::string made) {
-    while (graph_.FindValue(made).valid() || !made_.insert(made).second) made += '_';
+  void Node(const char* op_type, const std::string& a, const std::string& b, const std::string& made) {
     onnx::NodeProto* node = out_.add_node();
     node->set_op_type(op_type);
     node->set_name(made);  // the compiler keeps bounds by names of nodes
     node->add_input(a);
     node->add_input(b);
     node->add_output(made);
-    return made;
   }
 
-  const Graph& graph_;
   onnx::GraphProto& out_;
   absl::flat_hash_map<std::string, std::string> lifted_;
-  absl::flat_hash_set<std::string> made_;
 };
 
 }  // namespace
@@ -98,6 +95,7 @@ absl::StatusOr<Extractor> Extractor::Make(const Graph& graph, Facts& facts, cons
     if (it != place.end()) e.initializer_at_[static_cast<size_t>(v.index)] = it->second;
   }
   e.FindInterfaces();
+  e.NameLifts();
   return e;
 }
 
@@ -136,6 +134,25 @@ void Extractor::FindInterfaces() {
   }
 }
 
+void Extractor::NameLifts() {
+  absl::flat_hash_set<std::string> made;
+  auto fresh = [&](std::string name) {
+    while (graph_->FindValue(name).valid() || !made.insert(name).second) name += '_';
+    return name;
+  };
+  for (const Slice& slice : plan_->slices) {
+    for (size_t i = 0; i < slice.lifts.size(); ++i) {
+      if (slice.lifts[i].doublings == 0) continue;
+      std::vector<std::string>& names = lift_names_[slice.inputs[i].index];
+      if (!names.empty()) continue;
+      const absl::string_view x = graph_->Name(slice.inputs[i]);
+      names.push_back(fresh(absl::StrCat(x, "_minus_itself")));
+      for (int d = 1; d < slice.lifts[i].doublings; ++d) names.push_back(fresh(absl::StrCat(x, "_zero_", d)));
+      names.push_back(fresh(absl::StrCat(x, "_lifted")));
+    }
+  }
+}
+
 absl::StatusOr<std::string> Extractor::Extract(int index) const {
   const Slice& slice = plan_->slices[static_cast<size_t>(index)];
   const SliceInterface& face = interface(index);
@@ -145,9 +162,10 @@ absl::StatusOr<std::string> Extractor::Extract(int index) const {
   onnx::GraphProto* graph = out.mutable_graph();
   graph->set_name(absl::StrCat("slice_", index));
   absl::flat_hash_set<std::string> domains;
-  LiftWriter lifts(*graph_, graph);
+  LiftWriter lifts(graph);
   for (size_t i = 0; i < slice.lifts.size(); ++i) {
-    if (slice.lifts[i].doublings > 0) lifts.Add(slice.inputs[i], slice.lifts[i].doublings);
+    if (slice.lifts[i].doublings == 0) continue;
+    lifts.Add(std::string(graph_->Name(slice.inputs[i])), lift_names_.at(slice.inputs[i].index));
   }
   for (int p = slice.begin; p < slice.end; ++p) {
     onnx::NodeProto* node = graph->add_node();

@@ -3,6 +3,7 @@
 #define DSPERSE_SLICER_EXTRACT_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,6 +39,9 @@ class Extractor {
   // makes.
   // Payloads are tokens into `payloads()`. O(size of the slice).
   absl::StatusOr<std::string> Extract(int slice) const;
+  // By the index of a lifted value: names of what its lift makes, in every slice the same; all have its type and
+  // shape, and are no values of the graph.
+  const std::map<int32_t, std::vector<std::string>>& lift_names() const { return lift_names_; }
   const PayloadTable& payloads() const { return *payloads_; }
   // model.onnx itself, as exported.
   absl::string_view whole() const { return whole_; }
@@ -47,6 +51,7 @@ class Extractor {
  private:
   Extractor(const Graph& graph, Facts& facts, const Plan& plan);
   void FindInterfaces();
+  void NameLifts();
 
   const Graph* graph_;
   Facts* facts_;
@@ -55,6 +60,7 @@ class Extractor {
   std::string whole_;
   std::unique_ptr<onnx::ModelProto> model_;
   std::unique_ptr<PayloadTable> payloads_;
+  std::map<int32_t, std::vector<std::string>> lift_names_;
   std::vector<int> initializer_at_;  // by value index: place in the exported list
 };
 

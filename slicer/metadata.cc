@@ -171,15 +171,19 @@ Metadata MakeMetadata(const Graph& graph, Facts& facts, const Plan& plan,
     slice.outputs = names(face.outputs);
     out.slices.push_back(std::move(slice));
   }
+  auto trace = [&](const std::string& name, ValueId like) {
+    if (const std::optional<Dims> dims = facts.StaticShape(like)) out.traced_shapes.emplace_back(name, *dims);
+    if (facts.TypeOf(like) != DType::kUndefined) {
+      out.traced_types.emplace_back(name, static_cast<int>(facts.TypeOf(like)));
+    }
+  };
   for (int32_t i = 0; i < graph.ValueLimit(); ++i) {
     const ValueId v{i};
-    if (!graph.IsLive(v) || graph.BlockOf(v) != graph.main()) continue;
-    if (const std::optional<Dims> dims = facts.StaticShape(v)) {
-      out.traced_shapes.emplace_back(graph.Name(v), *dims);
-    }
-    if (facts.TypeOf(v) != DType::kUndefined) {
-      out.traced_types.emplace_back(graph.Name(v), static_cast<int>(facts.TypeOf(v)));
-    }
+    if (graph.IsLive(v) && graph.BlockOf(v) == graph.main()) trace(std::string(graph.Name(v)), v);
+  }
+  // The compiler looks up the shape of every value of a slice here.
+  for (const auto& [index, made] : extractor.lift_names()) {
+    for (const std::string& name : made) trace(name, ValueId{index});
   }
   std::sort(out.traced_shapes.begin(), out.traced_shapes.end());
   std::sort(out.traced_types.begin(), out.traced_types.end());

@@ -109,7 +109,7 @@ void TellOfInputBounds(Prepared* prepared) {
     else if (assumes) assumed.push_back(static_cast<int>(i));
   }
   if (!assumed.empty()) {
-    prepared->notices.push_back(absl::StrCat(
+    prepared->assumptions.push_back(absl::StrCat(
         "what enters ", assumed.size() == 1 ? "slice " : "slices ", SliceList(assumed),
         " is taken, not proven, to lie within what --activation-range says (at most ±", largest,
         "): larger values can be proven as others, in proofs that verify; `verify` looks at them"));

@@ -54,6 +54,7 @@ struct Prepared {
   // What values are bounded by where a slice begins with them; empty where slices are not lifted.
   std::function<double(ValueId)> entry_bounds;
   std::vector<std::string> notices;   // what was decided for the user
+  std::vector<std::string> assumptions;  // what proofs of the slices rest on; no concern of who only counts
   std::vector<std::string> warnings;  // what is likely to go wrong further on
 };
 

@@ -104,7 +104,9 @@ absl::Status RunSlice(SliceFlags& flags, CliContext& context) {
                                                                   : SliceFile(flags.job, context));
   const Prepared& prepared = sliced.prepared;
   const WrittenDirectory& written = sliced.written;
-  for (const std::string& notice : prepared.notices) context.Note(notice);
+  std::vector<std::string> notices = prepared.notices;
+  notices.insert(notices.end(), prepared.assumptions.begin(), prepared.assumptions.end());
+  for (const std::string& notice : notices) context.Note(notice);
   for (const std::string& warning : prepared.warnings) context.Warning(warning);
   if (flags.job.write.lazy && IsLifted(prepared)) {
     context.Warning("slices that DSperse makes by itself are not lifted: JSTprove takes what enters them to lie within "
@@ -120,7 +122,7 @@ absl::Status RunSlice(SliceFlags& flags, CliContext& context) {
   nlohmann::ordered_json account = nlohmann::ordered_json::parse(written.account);
   if (flags.json) {
     account["backend"] = prepared.backend;
-    account["notices"] = prepared.notices;
+    account["notices"] = notices;
     account["warnings"] = prepared.warnings;
     context.out() << ToText(account);
     return absl::OkStatus();

@@ -34,10 +34,11 @@ class LoweringTest(unittest.TestCase):
             return rows
 
     def test_witness_holds_what_onnx_computes(self):
-        for size in (0.9, 4.5):  # the compiler takes inputs of a circuit to lie within ±1: slices lift theirs
-            for row in self.rows(size):
-                with self.subTest(f"{' '.join(row['operators'])} within ±{size}"):
-                    self.assertEqual(row["wrong"], 0, row)
+        # The compiler takes inputs of a circuit to lie within ±1: slices lift theirs. Tables of wide values take minutes
+        # to compile, hence 5 instead of the default's 1,000.
+        for row in self.rows(4.5, "--activation-range", "5"):
+            with self.subTest(" ".join(row["operators"])):
+                self.assertEqual(row["wrong"], 0, row)
 
     def test_witness_tells_where_no_slice_is_lifted(self):
         wrong = [row for row in self.rows(4.5, "--activation-range", "1") if row["wrong"] > 0]

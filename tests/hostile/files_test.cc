@@ -19,6 +19,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/hostile/child.h"
+#include "tests/hostile/sanitized.h"
 #include "tests/support/files.h"
 #include "tests/support/temp_dir.h"
 
@@ -303,6 +304,8 @@ TEST_F(HostileFiles, AFolderThatIsNotThere) {
 // ---- no more descriptors ----
 
 TEST_F(HostileFiles, DescriptorsRunOut) {
+  // To look at an object UndefinedBehaviorSanitizer opens a pipe, and takes the object for broken where it can't.
+  if (testing::kSanitized) GTEST_SKIP() << "the sanitizers need descriptors of their own";
   for (const Command& command : Commands()) {
     SCOPED_TRACE(command.name);
     ASSERT_EQ(Cli(With(command)).code, 0);

@@ -84,6 +84,12 @@ class Slices:
                 test.assertEqual(metadata["traced_shapes"][value.name], shape(value))
                 test.assertEqual(metadata["traced_types"][value.name], value.type.tensor_type.elem_type)
 
+            # The compiler looks up the shapes of what a slice makes there, lifts included.
+            known = {name for node in self.whole.graph.node for name in node.output}
+            for name in {name for node in model.graph.node for name in node.output} - known:
+                test.assertIn(name, metadata["traced_shapes"])
+                test.assertIn(name, metadata["traced_types"])
+
     def check_plan(self, test):
         """Together the slices are model.onnx, node by node, but for lifts, and none reads what is made later."""
         parts = [unlifted(test, model, part) for model, part in zip(self.models, self.account["slices"])]
@@ -190,7 +196,8 @@ def schema_errors(schema, value, root=None, where="$"):
     unknown = set(schema) - {"$schema", "$defs", "title", "description", "type", "required", "properties", "items",
                              "enum", "const", "additionalProperties"}
     assert not unknown, f"{where}: keywords {unknown}"
-    kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None), "integer": int}
+    kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None), "integer": int,
+             "number": (int, float)}
     errors = []
     if "type" in schema:
         wanted = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
