@@ -146,7 +146,9 @@ class DsperseBackend : public SimpleBackend {
       if (weight == nullptr || weight->size() < 2)
         return {0, true, "shape of the kernel is not known"};
       const Count taps = Product(absl::MakeConstSpan(*weight).subspan(1));
-      return {out * (Count(2) * taps - Count(1)) + rescaled};
+      // taps products and one sum less; without taps there are neither.
+      const Count sums = taps == Count(0) ? Count(0) : Count(2) * taps - Count(1);
+      return {out * sums + rescaled};
     }
     if (op == "ReduceSum") return {in};
     if (op == "ReduceMean") return {in + rescaled};

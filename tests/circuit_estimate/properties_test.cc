@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/substitute.h"
 #include "circuit_estimate/estimate_graph.h"
 #include "gtest/gtest.h"
 #include "tests/support/filled.h"
@@ -232,6 +233,71 @@ TEST(EstimatePropertiesTest, AnUnsupportedNodeIsListedAndCostsNothing) {
     EXPECT_FALSE(estimate.unsupported[0].reason.empty());
     EXPECT_EQ(estimate.nodes[1].counts.values[0].value(), 0u) << backend->name();
   }
+}
+
+// Differences in the formulas (2 · taps − 1, l · m · n − l · n, …) must not go below zero where a
+// side has no element, or only one: they would wrap to nearly 2^64, or refuse a model that costs
+// nothing.
+TEST(EstimatePropertiesTest, NoPriceIsBelowZeroHoweverSmallTheShapes) {
+  std::vector<std::string> models;
+  for (int a = 0; a < 3; ++a) {
+    for (int b = 0; b < 3; ++b) {
+      for (int c = 0; c < 3; ++c) {
+        models.push_back(absl::Substitute("g (float[$0,$1] x) => (y) <$2> { y = MatMul(x, w) }", a,
+                                          b, Filled("w", {b, c}, 0.5)));
+        models.push_back(absl::Substitute(
+            "g (float[$0,$1] x, float[$1,$2] z) => (y) { y = MatMul(x, z) }", a, b, c));
+        models.push_back(
+            absl::Substitute("g (float[$0,$1] x) => (y) <$2, $3> { y = Gemm<transB=1>(x, w, b) }",
+                             a, b, Filled("w", {c, b}, 0.5), Filled("b", {c}, 0.5)));
+        models.push_back(absl::Substitute("g (float[$0,$1,4,4] x) => (y) <$2> { y = Conv(x, w) }",
+                                          a, b, Filled("w", {c, b, 2, 2}, 0.5)));
+        models.push_back(
+            absl::Substitute("g (float[$0,$1,4,4] x) => (y) <$2> "
+                             "{ y = ConvTranspose<strides=[2,2], pads=[1,1,1,1]>(x, w) }",
+                             a, b, Filled("w", {b, c, 2, 2}, 0.5)));
+        for (const char* pool : {"MaxPool", "AveragePool"}) {
+          models.push_back(absl::Substitute(
+              "g (float[$0,$1,4,4] x) => (y) { y = $3<kernel_shape=[$2,1], strides=[2,1]>(x) }", a,
+              b, c + 1, pool));
+        }
+        for (const char* reduce :
+             {"ReduceMean", "ReduceSum", "ReduceMax", "Softmax", "GlobalAveragePool"}) {
+          models.push_back(
+              absl::Substitute("g (float[$0,$1,$2] x) => (y) { y = $3(x) }", a, b, c, reduce));
+        }
+        for (const char* binary : {"Add", "Sub", "Mul", "Max", "Min", "Div"}) {
+          models.push_back(
+              absl::Substitute("g (float[$0,$1] x, float[$0,$2] z) => (y) { a = Concat<axis=1>(x, "
+                               "z)  y = $3(a, a) }",
+                               a, b, c, binary));
+        }
+        for (const char* unary : {"Relu", "Sigmoid", "Clip", "LeakyRelu", "Erf", "Sqrt", "Exp"}) {
+          models.push_back(
+              absl::Substitute("g (float[$0,$1,$2] x) => (y) { y = $3(x) }", a, b, c, unary));
+        }
+      }
+    }
+  }
+  int priced = 0;
+  for (const std::string& text : models) {
+    const Graph graph = ParseGraph(text);
+    for (const Backend* backend : AllBackends()) {
+      Facts facts(&graph);
+      const absl::StatusOr<GraphEstimate> estimate =
+          EstimateGraph(graph, facts, *backend, Parameters(backend->parameters()));
+      EXPECT_TRUE(estimate.ok()) << backend->name() << ": " << text << "\n" << estimate.status();
+      if (!estimate.ok()) continue;
+      for (const NodeEstimate& node : estimate->nodes) {
+        for (Count count : node.counts.values) {
+          EXPECT_FALSE(count.overflow()) << backend->name() << ": " << text;
+          EXPECT_LT(count.value(), 1u << 20) << backend->name() << ": " << text;
+        }
+      }
+      priced += estimate->unsupported.empty();
+    }
+  }
+  EXPECT_GT(priced, 2000);
 }
 
 TEST(EstimatePropertiesTest, CountsThatLeaveSixtyFourBitsAreAnError) {

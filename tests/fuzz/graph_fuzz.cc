@@ -28,6 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!random) return 0;
   MustBeOk(CheckFolding(*random));
   MustBeOk(CheckLowering(*random, size % 2 == 0 ? "jstprove" : "ezkl"));
+  MustBeOk(CheckPrices(*random));
   MustBeOk(CheckSlicing(*random));
   return 0;
 }

@@ -6,10 +6,12 @@
 #include <string>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "circuit_estimate/backend.h"
+#include "circuit_estimate/estimate_graph.h"
 #include "fold/fold_model.h"
 #include "fold/ir/model_file.h"
 #include "fold/ir/status_macros.h"
@@ -132,6 +134,45 @@ absl::Status CheckLowering(const RandomModel& random, absl::string_view target) 
   if (backend == nullptr) return absl::InternalError("no such backend");
   DSPERSE_ASSIGN_OR_RETURN(options.pricer, MakePricerFactory(*backend, Parameters(backend->parameters())));
   return CheckFold(random, options, absl::StrCat("lowered for ", target));
+}
+
+absl::Status CheckPrices(const RandomModel& random) {
+  DSPERSE_ASSIGN_OR_RETURN(const Graph graph, Import(random));
+  // A difference below zero wraps to nearly 2^64 or is marked as out of range; no model of some dozen small nodes
+  // comes near this.
+  constexpr uint64_t kMost = uint64_t{1} << 40;
+  const std::vector<NodeId> nodes = graph.Nodes(graph.main());
+  for (const Backend* backend : AllBackends()) {
+    const Parameters parameters(backend->parameters());
+    Facts facts(&graph);
+    const absl::StatusOr<GraphEstimate> estimate = EstimateGraph(graph, facts, *backend, parameters);
+    if (!estimate.ok()) return Broken(absl::StrCat(backend->name(), ": ", estimate.status().message()), graph);
+    const auto sane = [&](const Counts& counts) {
+      return absl::c_all_of(counts.values, [](Count c) { return !c.overflow() && c.value() < kMost; });
+    };
+    for (const NodeEstimate& node : estimate->nodes) {
+      if (!sane(node.counts)) return Broken(absl::StrCat(backend->name(), ": a node below zero"), graph);
+    }
+    for (const GroupEstimate& group : estimate->operators) {
+      if (!sane(group.counts)) return Broken(absl::StrCat(backend->name(), ": ", group.name, " below zero"), graph);
+    }
+    if (!sane(estimate->total)) return Broken(absl::StrCat(backend->name(), ": a total below zero"), graph);
+
+    DSPERSE_ASSIGN_OR_RETURN(const PricerFactory factory, MakePricerFactory(*backend, parameters));
+    const std::unique_ptr<RangePricer> pricer = factory(graph, facts);
+    for (size_t begin = 0; begin < nodes.size(); begin += 1 + begin) {
+      pricer->Begin();
+      uint64_t last = 0;
+      for (NodeId node : absl::MakeConstSpan(nodes).subspan(begin)) {
+        const uint64_t price = pricer->Extend(node).price;
+        if (price < last || price >= kMost) {
+          return Broken(absl::StrCat(backend->name(), ": ", last, ", and with one node more ", price), graph);
+        }
+        last = price;
+      }
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckSlicing(const RandomModel& random) {

@@ -16,6 +16,9 @@ namespace dsperse::testing {
 absl::Status CheckFolding(const RandomModel& random);
 // The same of the model lowered for a target ("jstprove", "ezkl"), with the estimator's prices.
 absl::Status CheckLowering(const RandomModel& random, absl::string_view target);
+// Each backend has a price for the model as it is: no count of a node, an operator or the total went below zero or
+// out of range, and a price doesn't fall while a range of nodes grows.
+absl::Status CheckPrices(const RandomModel& random);
 // Cut under the budget policy: the slices, each extracted and imported anew, compute the model one after
 // the other.
 absl::Status CheckSlicing(const RandomModel& random);

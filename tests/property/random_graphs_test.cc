@@ -23,6 +23,7 @@ absl::Status CheckSeed(uint64_t seed, bool* made) {
   for (const char* target : {"jstprove", "ezkl"}) {
     if (absl::Status status = CheckLowering(*random, target); !status.ok()) return status;
   }
+  if (absl::Status status = CheckPrices(*random); !status.ok()) return status;
   return CheckSlicing(*random);
 }
 
