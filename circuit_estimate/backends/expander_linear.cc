@@ -99,7 +99,8 @@ double ExpanderCounter::Convolution(const Node& node, Priced* priced) {
   for (const TapCount& tap : windows.histogram) {
     if (tap.taps.value() == 0) blind += tap.positions;
   }
-  Rescale(node.n, blind * Count((*weight)[0]) * images, bits, priced);
+  // No more than all: where sizes are guessed, the window and the result needn't agree on them.
+  Rescale(node.n, std::min(node.n, blind * Count((*weight)[0]) * images), bits, priced);
   return *bound;
 }
 

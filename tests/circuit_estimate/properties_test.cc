@@ -279,6 +279,10 @@ TEST(EstimatePropertiesTest, NoPriceIsBelowZeroHoweverSmallTheShapes) {
       }
     }
   }
+  // Each open size counts as one by itself: an output that says it is no larger than the padding around its input.
+  models.push_back(absl::Substitute(
+      "g (float[N,3,3,5] x) => (y) <$0> { t = Transpose(x)  y = Conv<pads=[0,1,0,1]>(t, w) }",
+      Filled("w", {1, 3, 1, 1}, 0.5)));
   int priced = 0;
   for (const std::string& text : models) {
     const Graph graph = ParseGraph(text);
