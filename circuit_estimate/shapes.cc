@@ -3,10 +3,60 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
 namespace dsperse {
+namespace {
+
+using Histogram = std::map<uint64_t, Count>;
+
+// Stretches of an axis that may overlap: where their number changes, and by how much. An axis may
+// be of any length.
+using Stretches = std::map<int64_t, int64_t>;
+
+void Cover(int64_t begin, int64_t end, Stretches* stretches) {
+  if (begin >= end) return;
+  ++(*stretches)[begin];
+  --(*stretches)[end];
+}
+
+// By the number of stretches over them: how many of the `size` elements of an axis.
+Histogram Depths(absl::Span<const Stretches> all, int64_t size) {
+  Histogram depths;
+  int64_t bare = std::max<int64_t>(0, size);
+  for (const Stretches& stretches : all) {
+    int64_t from = 0, depth = 0;
+    for (const auto& [at, change] : stretches) {
+      if (depth > 0) {
+        depths[static_cast<uint64_t>(depth)] += Count(at - from);
+        bare -= at - from;
+      }
+      depth += change;
+      from = at;
+    }
+  }
+  if (bare > 0) depths[0] = Count(bare);
+  return depths;
+}
+
+// Of a picture, from that of the axes so far and that of one more.
+Histogram Cross(const Histogram& axes, const Histogram& one) {
+  Histogram both;
+  for (const auto& [taps, positions] : axes) {
+    for (const auto& [more, times] : one) both[taps * more] += positions * times;
+  }
+  return both;
+}
+
+std::vector<TapCount> Listed(const Histogram& histogram) {
+  std::vector<TapCount> list;
+  for (const auto& [taps, positions] : histogram) list.push_back({Count(taps), positions});
+  return list;
+}
+
+}  // namespace
 
 bool MovesData(absl::string_view op_type) {
   static constexpr absl::string_view kNames[] = {
@@ -41,8 +91,9 @@ absl::StatusOr<Window> WindowOf(ModelView& view, const NodeView& node) {
   constexpr int64_t kLargest = int64_t{1} << 20;  // elements are looked at one by one
   for (const int64_t size : kernel) {
     if (size > kLargest) {
-      return absl::ResourceExhaustedError(absl::StrCat("node '", node.name(), "': a kernel of ", size,
-                                                       " elements on an axis, more than ", kLargest));
+      return absl::ResourceExhaustedError(absl::StrCat("node '", node.name(), "': a kernel of ",
+                                                       size, " elements on an axis, more than ",
+                                                       kLargest));
     }
   }
   return ConvWindow(node, absl::MakeConstSpan(*in).subspan(2), kernel);
@@ -62,33 +113,37 @@ Count TapsInside(const Window& window) {
 }
 
 std::vector<TapCount> TapHistogram(const Window& window) {
-  std::map<uint64_t, Count> histogram{{1, Count(1)}};
+  Histogram histogram{{1, Count(1)}};
   for (int axis = 0; axis < 3; ++axis) {
-    // Where the number of kernel elements inside changes, and by how much: a picture may be of any size.
-    std::map<int64_t, int64_t> changes;
+    Stretches positions;
+    for (int64_t k = 0; k < window.kernel[axis]; ++k) {
+      const Window::Range valid = window.Valid(axis, k);
+      Cover(valid.begin, valid.end, &positions);
+    }
+    histogram = Cross(histogram, Depths({positions}, window.out[axis]));
+  }
+  return Listed(histogram);
+}
+
+std::vector<TapCount> CoverHistogram(const Window& window) {
+  Histogram histogram{{1, Count(1)}};
+  for (int axis = 0; axis < 3; ++axis) {
+    // Kernel element k meets every stride-th element of a stretch: each class of elements modulo
+    // the stride is looked at by itself.
+    const int64_t stride = window.stride[axis];
+    std::map<int64_t, Stretches> classes;
     for (int64_t k = 0; k < window.kernel[axis]; ++k) {
       const Window::Range valid = window.Valid(axis, k);
       if (valid.begin >= valid.end) continue;
-      ++changes[valid.begin];
-      --changes[valid.end];
+      const int64_t first = window.At(axis, valid.begin, k);
+      const int64_t last = window.At(axis, valid.end - 1, k);
+      Cover(first / stride, last / stride + 1, &classes[first % stride]);
     }
-    changes.try_emplace(window.out[axis], 0);
-    std::map<uint64_t, Count> of_axis;
-    int64_t from = 0, inside = 0;
-    for (const auto& [at, change] : changes) {
-      if (at > from) of_axis[static_cast<uint64_t>(inside)] += Count(at - from);
-      inside += change;
-      from = at;
-    }
-    std::map<uint64_t, Count> next;
-    for (const auto& [taps, positions] : histogram) {
-      for (const auto& [more, times] : of_axis) next[taps * more] += positions * times;
-    }
-    histogram = std::move(next);
+    std::vector<Stretches> all;
+    for (auto& [residue, elements] : classes) all.push_back(std::move(elements));
+    histogram = Cross(histogram, Depths(all, window.in[axis]));
   }
-  std::vector<TapCount> result;
-  for (const auto& [taps, positions] : histogram) result.push_back({Count(taps), positions});
-  return result;
+  return Listed(histogram);
 }
 
 std::optional<MatrixProduct> MatrixProductOf(ModelView& view, const NodeView& node) {

@@ -27,13 +27,17 @@ std::vector<int64_t> KernelOf(ModelView& view, const NodeView& node);
 absl::StatusOr<Window> WindowOf(ModelView& view, const NodeView& node);
 // Kernel elements that lie inside the picture, summed over all positions of one channel.
 Count TapsInside(const Window& window);
-// For each number of taps inside (1 … kernel), how many positions of one channel have it.
-// O(kernel log kernel) per axis; the numbers of several axes multiply.
+// How many positions have so many taps, or elements so many windows.
 struct TapCount {
   Count taps;
   Count positions;
 };
+// For each number of taps inside (0 … kernel), how many positions of one channel have it.
+// O(kernel log kernel) per axis; the numbers of several axes multiply.
 std::vector<TapCount> TapHistogram(const Window& window);
+// For each number of windows that cover an element of the picture, how many elements of one channel have it.
+// O(kernel log kernel) per axis.
+std::vector<TapCount> CoverHistogram(const Window& window);
 
 // Gemm or MatMul as batches of an [l, m] × [m, n] product.
 struct MatrixProduct {

@@ -1,7 +1,6 @@
 // Comparisons, pools and functions.
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,48 +33,6 @@ constexpr int kTableIndexBits = 12;  // checked in one digit where the chunk all
 constexpr int kTableConstraints = 2;
 constexpr int kTableInputs = 1 << 13;
 constexpr int kTableMul = 37967;
-
-// For each number of windows that cover an element of the picture: how many elements of a channel
-// have it.
-std::vector<TapCount> CoverHistogram(const Window& window) {
-  std::vector<TapCount> histogram{{Count(1), Count(1)}};
-  for (int axis = 0; axis < 3; ++axis) {
-    // Kernel element k meets every stride-th element of a stretch. In each class of elements modulo the stride: where
-    // the number of those that meet it changes, and by how much. A picture may be of any size.
-    const int64_t stride = window.stride[axis];
-    std::map<int64_t, std::map<int64_t, int64_t>> classes;
-    for (int64_t k = 0; k < window.kernel[axis]; ++k) {
-      const Window::Range valid = window.Valid(axis, k);
-      if (valid.begin >= valid.end) continue;
-      const int64_t first = window.At(axis, valid.begin, k), last = window.At(axis, valid.end - 1, k);
-      std::map<int64_t, int64_t>& changes = classes[first % stride];
-      ++changes[first / stride];
-      --changes[last / stride + 1];
-    }
-    std::map<uint64_t, int64_t> elements;  // by the number of windows that cover them
-    int64_t rest = std::max<int64_t>(0, window.in[axis]);
-    for (const auto& [residue, changes] : classes) {
-      int64_t from = 0, covers = 0;
-      for (const auto& [at, change] : changes) {
-        if (covers > 0) {
-          elements[static_cast<uint64_t>(covers)] += at - from;
-          rest -= at - from;
-        }
-        covers += change;
-        from = at;
-      }
-    }
-    if (rest > 0) elements[0] = rest;
-    std::vector<TapCount> next;
-    for (const auto& [covers, count] : elements) {
-      for (const TapCount& entry : histogram) {
-        next.push_back({entry.taps * Count(covers), entry.positions * Count(count)});
-      }
-    }
-    histogram = std::move(next);
-  }
-  return histogram;
-}
 
 }  // namespace
 
