@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
 #include "fold/passes/constants.h"
-#include "fold/passes/find_constant.h"
 
 namespace dsperse {
 namespace {

@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
-#include "fold/passes/find_constant.h"
 
 namespace dsperse {
 namespace {

@@ -17,6 +17,13 @@ namespace dsperse {
 // ConstantOfShape of a constant shape (a uniform tensor). Needs no inference.
 std::optional<Tensor> ConstantOf(const Graph& graph, ValueId value);
 
+// Is there one? Where a copy of it would be too much.
+bool IsConstant(const Graph& graph, ValueId value);
+
+// The same constant without a copy: points to the graph's tensor, or to one that is made in `storage`; null where
+// there is none.
+const Tensor* FindConstant(const Graph& graph, ValueId value, std::optional<Tensor>* storage);
+
 // Why `value` is no constant: "'w' is computed by DequantizeLinear: quantized weights stay as they are",
 // "'w' may be overridden by the caller (--freeze-inputs forbids that)", "'w' is not constant".
 std::string WhyNotConstant(const Graph& graph, ValueId value);

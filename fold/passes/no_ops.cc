@@ -40,7 +40,7 @@ std::string WhyDropoutMayDrop(const Graph& graph, const NodeView& node) {
   return absl::StrCat("its training_mode ", WhyNotConstant(graph, node.input(2)));
 }
 
-Matched<NoOp> MatchDropout(const Graph& graph, const NodeView& node) {
+Matched<NoOp> MatchDropout(const Graph& graph, const NodeView& node, PassContext&) {
   std::string why_not = WhyDropoutMayDrop(graph, node);
   if (!why_not.empty()) return NoMatch<NoOp>(std::move(why_not));
   if (node.output(1).valid() && !graph.Uses(node.output(1)).empty()) {
@@ -63,15 +63,14 @@ bool KeepsShape(const NodeView& node, ValueId input, PassContext& context) {
 }
 
 bool AllEqual(const std::optional<std::vector<int64_t>>& values, int64_t expected) {
-  return values && std::all_of(values->begin(), values->end(),
-                               [&](int64_t v) { return v == expected; });
+  return values &&
+         std::all_of(values->begin(), values->end(), [&](int64_t v) { return v == expected; });
 }
 
-// Integers that newer opsets take as an input and older ones as an attribute; nothing where they are not
-// constant. `absent` where they are in neither place.
+// Integers that newer opsets take as an input and older ones as an attribute; nothing where they
+// are not constant. `absent` where they are in neither place.
 std::optional<std::vector<int64_t>> Ints(const Graph& graph, const NodeView& node, int input,
-                                         absl::string_view attribute,
-                                         std::vector<int64_t> absent) {
+                                         absl::string_view attribute, std::vector<int64_t> absent) {
   if (node.HasAttr(attribute)) return node.Ints(attribute);
   if (!node.input(input).valid()) return absent;
   const std::optional<Tensor> tensor = ConstantOf(graph, node.input(input));
@@ -95,8 +94,8 @@ bool IsConstantNumber(const Graph& graph, ValueId value, double number) {
   if (!one.ok()) return false;
   const auto equals = [&](const Tensor& t) {
     const absl::StatusOr<std::vector<double>> values = ToDoubles(t);
-    return values.ok() && std::all_of(values->begin(), values->end(),
-                                      [&](double v) { return v == number; });
+    return values.ok() &&
+           std::all_of(values->begin(), values->end(), [&](double v) { return v == number; });
   };
   return equals(*one) && (tensor->is_uniform() || equals(*tensor));
 }
@@ -116,7 +115,7 @@ Matched<NoOp> MatchArithmetic(const Graph& graph, const NodeView& node, PassCont
   return kNone();
 }
 
-Matched<NoOp> MatchPad(const Graph& graph, const NodeView& node) {
+Matched<NoOp> MatchPad(const Graph& graph, const NodeView& node, PassContext&) {
   const absl::string_view attribute = node.HasAttr("paddings") ? "paddings" : "pads";
   if (!node.HasAttr(attribute) && !node.input(1).valid()) return kNone();
   return AllEqual(Ints(graph, node, 1, attribute, {}), 0) ? Returns(node.input(0)) : kNone();
@@ -128,7 +127,7 @@ Matched<NoOp> MatchSlice(const Graph& graph, const NodeView& node, PassContext& 
   return KeepsShape(node, node.input(0), context) ? Returns(node.input(0)) : kNone();
 }
 
-Matched<NoOp> MatchTranspose(const NodeView& node, PassContext& context) {
+Matched<NoOp> MatchTranspose(const Graph&, const NodeView& node, PassContext& context) {
   const std::vector<int64_t> perm = node.Ints("perm");
   if (perm.empty()) {
     const Shape& shape = context.facts().ShapeOf(node.input(0));
@@ -140,58 +139,71 @@ Matched<NoOp> MatchTranspose(const NodeView& node, PassContext& context) {
   return Returns(node.input(0));
 }
 
-Matched<NoOp> MatchTile(const Graph& graph, const NodeView& node) {
+Matched<NoOp> MatchTile(const Graph& graph, const NodeView& node, PassContext&) {
   if (node.opset() < 6) return kNone();
   return AllEqual(Ints(graph, node, 1, "", {}), 1) ? Returns(node.input(0)) : kNone();
 }
 
+Matched<NoOp> MatchIdentity(const Graph&, const NodeView& node, PassContext&) {
+  return Returns(node.input(0));
+}
+
+// Cast and CastLike.
+Matched<NoOp> MatchCast(const Graph&, const NodeView& node, PassContext& context) {
+  const DType type = context.facts().TypeOf(node.input(0));
+  const bool same = type != DType::kUndefined && type == context.facts().TypeOf(node.output(0));
+  return same ? Returns(node.input(0)) : kNone();
+}
+
 // Operators whose result has the input's elements in the same order, if it has its shape.
-bool OnlyChangesShape(const NodeView& node) {
-  return node.Is("Reshape") || node.Is("Flatten") || node.Is("Squeeze") || node.Is("Unsqueeze") ||
-         node.Is("Expand");
+Matched<NoOp> MatchView(const Graph&, const NodeView& node, PassContext& context) {
+  return KeepsShape(node, node.input(0), context) ? Returns(node.input(0)) : kNone();
 }
 
-// Of one input or into one output, nothing is left to do.
-bool IsSingle(const NodeView& node, PassContext& context) {
-  if (node.Is("Split")) return node.num_outputs() == 1 && KeepsShape(node, node.input(0), context);
-  return node.num_inputs() == 1 && (node.Is("Concat") || node.Is("Sum") || node.Is("Mean") ||
-                                    node.Is("Max") || node.Is("Min"));
+Matched<NoOp> MatchFlatten(const Graph& graph, const NodeView& node, PassContext& context) {
+  if (LeastRankAtSight(graph, node.input(0)) > 2) return kNone();  // its result is a matrix
+  return MatchView(graph, node, context);
 }
 
-constexpr absl::string_view kCandidates[] = {
-    "Add",     "Cast",     "CastLike", "Concat", "Div", "Dropout", "Expand",  "Flatten", "Identity",
-    "Max",     "Mean",     "Min",      "Mul",    "Pad", "Pow",     "Reshape", "Slice",   "Split",
-    "Squeeze", "Sub",      "Sum",      "Tile",   "Transpose", "Unsqueeze",
+// Of one input nothing is joined.
+Matched<NoOp> MatchVariadic(const Graph&, const NodeView& node, PassContext&) {
+  return node.num_inputs() == 1 ? Returns(node.input(0)) : kNone();
+}
+
+Matched<NoOp> MatchSplit(const Graph& graph, const NodeView& node, PassContext& context) {
+  return node.num_outputs() == 1 ? MatchView(graph, node, context) : kNone();
+}
+
+struct Matcher {
+  absl::string_view op;
+  Matched<NoOp> (*match)(const Graph&, const NodeView&, PassContext&);
 };
 
-// Most nodes are of none of these operators.
-bool MayBeNoOp(absl::string_view op_type) {
-  return std::find(std::begin(kCandidates), std::end(kCandidates), op_type) != std::end(kCandidates);
-}
+constexpr Matcher kMatchers[] = {
+    {"Add", MatchArithmetic},      {"Cast", MatchCast},
+    {"CastLike", MatchCast},       {"Concat", MatchVariadic},
+    {"Div", MatchArithmetic},      {"Dropout", MatchDropout},
+    {"Expand", MatchView},         {"Flatten", MatchFlatten},
+    {"Identity", MatchIdentity},   {"Max", MatchVariadic},
+    {"Mean", MatchVariadic},       {"Min", MatchVariadic},
+    {"Mul", MatchArithmetic},      {"Pad", MatchPad},
+    {"Pow", MatchArithmetic},      {"Reshape", MatchView},
+    {"Slice", MatchSlice},         {"Split", MatchSplit},
+    {"Squeeze", MatchView},        {"Sub", MatchArithmetic},
+    {"Sum", MatchVariadic},        {"Tile", MatchTile},
+    {"Transpose", MatchTranspose}, {"Unsqueeze", MatchView},
+};
 
 }  // namespace
 
 Matched<NoOp> MatchNoOp(const Graph& graph, const NodeView& node, PassContext& context) {
-  if (!node.domain().empty() || !MayBeNoOp(node.op_type())) return kNone();
-  const ValueId input = node.input(0);
-  if (!input.valid() || !node.output(0).valid()) return kNone();
-  if (node.Is("Identity") || IsSingle(node, context)) return Returns(input);
-  if (node.Is("Dropout")) return MatchDropout(graph, node);
-  if (node.Is("Cast") || node.Is("CastLike")) {
-    const DType type = context.facts().TypeOf(input);
-    const bool same = type != DType::kUndefined && type == context.facts().TypeOf(node.output(0));
-    return same ? Returns(input) : kNone();
-  }
-  if (node.Is("Flatten") && LeastRankAtSight(graph, input) > 2) return kNone();  // its result is a matrix
-  if (OnlyChangesShape(node)) return KeepsShape(node, input, context) ? Returns(input) : kNone();
-  if (node.Is("Transpose")) return MatchTranspose(node, context);
-  if (node.Is("Slice")) return MatchSlice(graph, node, context);
-  if (node.Is("Pad")) return MatchPad(graph, node);
-  if (node.Is("Tile")) return MatchTile(graph, node);
-  if (node.Is("Add") || node.Is("Sub") || node.Is("Mul") || node.Is("Div") || node.Is("Pow")) {
-    return MatchArithmetic(graph, node, context);
-  }
-  return kNone();
+  if (!node.domain().empty()) return kNone();
+  // Most nodes are of none of these operators.
+  const auto* found = std::find_if(std::begin(kMatchers), std::end(kMatchers),
+                                   [op = node.op_type()](const Matcher& m) { return m.op == op; });
+  if (found == std::end(kMatchers)) return kNone();
+  if (!node.input(0).valid() || !node.output(0).valid()) return kNone();
+  return found->match(graph, node, context);
 }
 
 }  // namespace dsperse
