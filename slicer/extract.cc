@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "fold/ir/layout.h"
 #include "fold/ir/status_macros.h"
 #include "onnx/onnx_pb.h"
 
@@ -79,6 +80,9 @@ absl::StatusOr<Extractor> Extractor::Make(const Graph& graph, Facts& facts, cons
   Extractor e(graph, facts, plan);
   e.payloads_ = std::make_unique<PayloadTable>();
   DSPERSE_ASSIGN_OR_RETURN(e.whole_, graph.ExportBytes(e.payloads_.get()));
+  // Not the sum of the payloads: those that the model came with are among them, whatever became of them.
+  DSPERSE_ASSIGN_OR_RETURN(const FileLayout layout, FileLayout::Inline(e.whole_, *e.payloads_));
+  e.model_bytes_ = layout.model_bytes();
   e.model_ = std::make_unique<onnx::ModelProto>();
   if (!e.model_->ParseFromString(e.whole_)) {
     return absl::InternalError("the exported model can't be read back");
@@ -97,15 +101,6 @@ absl::StatusOr<Extractor> Extractor::Make(const Graph& graph, Facts& facts, cons
   e.FindInterfaces();
   e.NameLifts();
   return e;
-}
-
-uint64_t Extractor::model_bytes() const {
-  uint64_t bytes = whole_.size();
-  for (int64_t i = 0; i < payloads_->size(); ++i) {
-    const Payload& payload = payloads_->at(i);
-    bytes += payload.tensor ? static_cast<uint64_t>(payload.tensor->num_bytes()) : payload.length;
-  }
-  return bytes;
 }
 
 void Extractor::FindInterfaces() {

@@ -45,8 +45,8 @@ class Extractor {
   const PayloadTable& payloads() const { return *payloads_; }
   // model.onnx itself, as exported.
   absl::string_view whole() const { return whole_; }
-  // What it takes as a file, weights included, to within a few bytes a weight.
-  uint64_t model_bytes() const;
+  // What it takes as a file, weights included.
+  uint64_t model_bytes() const { return model_bytes_; }
 
  private:
   Extractor(const Graph& graph, Facts& facts, const Plan& plan);
@@ -58,6 +58,7 @@ class Extractor {
   const Plan* plan_;
   std::vector<SliceInterface> interfaces_;
   std::string whole_;
+  uint64_t model_bytes_ = 0;
   std::unique_ptr<onnx::ModelProto> model_;
   std::unique_ptr<PayloadTable> payloads_;
   std::map<int32_t, std::vector<std::string>> lift_names_;
