@@ -42,6 +42,12 @@ MODELS = {
     "densenet121": ("--size", "32", "--width", "0.125"),
 }
 HOLDS_CONSTANT, THEIRS, FUSING, UNFUSED, OURS = "constant", "DSperse", "DSperse, fusing", "unfused", "ours"
+WHOLE, FUSING_WHOLE = "DSperse, no tiles", "DSperse, fusing, no tiles"
+# In the order of the page.
+WAYS = (THEIRS, WHOLE, FUSING, FUSING_WHOLE, UNFUSED, OURS)
+# What `dsperse slice` does unless told otherwise is to tile (any number does); its function takes None for no tiles.
+TILE_SIZE = {THEIRS: 512, FUSING: 512, WHOLE: None, FUSING_WHOLE: None}
+SLICE = "import dsperse, sys; dsperse.slice_model(sys.argv[1], sys.argv[2], eval(sys.argv[3]))"
 MOVES = chain.load_accept().MOVES
 
 
@@ -71,13 +77,12 @@ def with_constant(path, target):
 
 def cut(path, slices, way):
     """Writes the slices directory of one way to cut."""
-    if way in (THEIRS, FUSING):
+    if way in TILE_SIZE:
         source = path
-        if way == FUSING:
+        if way in (FUSING, FUSING_WHOLE):
             source = path.with_suffix(".constant.onnx")
             with_constant(path, source)
-        subprocess.run([sys.executable, TOP / "bench" / "peer_tools.py", "dsperse", source, slices], check=True,
-                       capture_output=True)
+        subprocess.run([sys.executable, "-c", SLICE, source, slices, str(TILE_SIZE[way])], check=True, capture_output=True)
     else:
         flags = ["--passes", "-fuse_conv_batchnorm,-fuse_affine"] if way == UNFUSED else []
         chain.make_slices(path, slices, *flags)
@@ -87,8 +92,7 @@ def inputs(path):
     graph = onnx.load(path).graph
     weights = {w.name for w in graph.initializer}
     dims = next(i for i in graph.input if i.name not in weights).type.tensor_type.shape.dim
-    size = int(np.prod([d.dim_value or 1 for d in dims]))
-    return (np.random.default_rng(3).random(size) * 1.8 - 0.9).tolist()
+    return (np.random.default_rng(3).random([d.dim_value or 1 for d in dims]) * 1.8 - 0.9).tolist()
 
 
 def arithmetic(run):
@@ -132,7 +136,7 @@ def proofs_of(path, way, rounds, kept):
                 cut(path, work / "slices", way)
             except (AssertionError, subprocess.CalledProcessError) as error:
                 return {"failed": "no slices", "why": str(getattr(error, "stderr", "") or error)[-300:]}
-        (work / "input.msgpack").write_bytes(msgpack.packb({"input_data": [inputs(path)]}))
+        (work / "input.msgpack").write_bytes(msgpack.packb({"input_data": inputs(path)}))
         run = chain.Chain(work)
         todo = arithmetic(run)
         if way == OURS:
@@ -151,29 +155,43 @@ def proofs_of(path, way, rounds, kept):
         tiled = {s["index"] for s in run.metadata["slices"] if s.get("tiling")}
         out["proven"] = len(verified & set(todo))
         out["tiled"] = len(verified & tiled)
+        proofs = {i: len(run.proofs(i)) for i in verified}
+        out["proofs"] = sum(proofs.values())
         # A tiled slice has a witness for each tile: those aren't compared.
         out["wrong"] = sum(row["wrong"] for row in chain.witnessed(work) if row["index"] in verified)
         for key, part in (("", verified), ("whole_", verified - tiled)):
-            out[key + "constraints"] = sum(run.sizes.get(i, {}).get("constraints") or 0 for i in part)
-            out[key + "mul"] = sum(run.sizes.get(i, {}).get("mul") or 0 for i in part)
+            # The compiler tells the size of one tile.
+            for size in ("constraints", "mul"):
+                out[key + size] = sum((run.sizes.get(i, {}).get(size) or 0) * proofs[i] for i in part)
             out[key + "prove_seconds"] = sum(seconds.get(i, 0) for i in part)
             out[key + "verify_seconds"] = sum(chain.total_seconds(checks[i]) for i in part)
             out[key + "bytes"] = sum(run.proof_bytes(i) for i in part)
         return out
 
 
-def measured(name, rounds, kept):
+def ways_of(model, only):
+    """The ways to cut that a model is compared in; the two that the bars are about come first."""
+    if not model["batch_norms"]:
+        ways = [OURS, THEIRS, WHOLE]
+    elif model[HOLDS_CONSTANT]:
+        ways = [OURS, THEIRS, WHOLE, UNFUSED]
+    else:
+        ways = [OURS, FUSING, FUSING_WHOLE, UNFUSED, THEIRS]
+    return [way for way in ways if only is None or way in only]
+
+
+def measure_model(name, model, only, rounds, kept, save):
+    """Measures the ways that `model`, what is known of it, lacks."""
     with tempfile.TemporaryDirectory() as folder:
         path = model_file(name, pathlib.Path(folder))
-        out = {HOLDS_CONSTANT: has_constant(path), "rounds": rounds}
-        out["batch_norms"] = sum(node.op_type == "BatchNormalization" for node in onnx.load(path).graph.node)
-        ways = [THEIRS, OURS]
-        if out["batch_norms"]:
-            ways = [THEIRS, *([] if out[HOLDS_CONSTANT] else [FUSING]), UNFUSED, OURS]
-        for way in ways:
-            out[way] = proofs_of(path, way, rounds, kept)
-            print(name, way, json.dumps(out[way]), file=sys.stderr, flush=True)
-        return out
+        model[HOLDS_CONSTANT] = has_constant(path)
+        model["batch_norms"] = sum(node.op_type == "BatchNormalization" for node in onnx.load(path).graph.node)
+        for way in ways_of(model, only):
+            if way in model:
+                continue
+            model[way] = proofs_of(path, way, rounds, kept) | {"rounds": rounds}
+            print(name, way, json.dumps(model[way]), file=sys.stderr, flush=True)
+            save()
 
 
 def number(row, key, factor=1, digits=0):
@@ -182,95 +200,112 @@ def number(row, key, factor=1, digits=0):
 
 def row_of(name, way, row):
     proven = f"{row['proven']} of {row['arithmetic']}" if "failed" not in row else row["failed"]
-    return [name, way, row.get("slices", ""), proven, number(row, "wrong"), number(row, "constraints"), number(row, "mul"),
+    return [name, way, row.get("slices", ""), proven, *(number(row, key) for key in ("proofs", "wrong", "constraints", "mul")),
             f"{row['compile_seconds']:.1f}" if "compile_seconds" in row else "", number(row, "prove_seconds", 1000),
             number(row, "verify_seconds", 1000), number(row, "bytes")]
 
 
-def better_of(model):
-    """DSperse's way that proves more slices, then with the smaller proofs."""
-    rows = [(way, model[way]) for way in (THEIRS, FUSING) if way in model]
+def better_of(model, ways):
+    """The way of `ways` that proves the larger part of its slices, then with the smaller proofs, if any proves something."""
+    rows = [(way, model[way]) for way in ways if way in model]
     rows = [(way, row) for way, row in rows if "failed" not in row and row["proven"]]
-    return max(rows, key=lambda r: (r[1]["proven"] / r[1]["arithmetic"], -r[1]["bytes"]), default=(None, None))
+    return max(rows, key=lambda r: (r[1]["proven"] / r[1]["arithmetic"], -r[1]["bytes"]), default=(None, None))[0]
 
 
 def ratio(ours, theirs):
     return f"{ours / theirs:.2f}" if theirs else ""
 
 
-def ratios(name, model):
-    way, theirs = better_of(model)
-    ours = model[OURS]
+def ratios(name, model, way):
     constant = "no BatchNormalization" if not model["batch_norms"] else "yes" if model[HOLDS_CONSTANT] else "no"
-    if theirs is None or "failed" in ours:
+    theirs, ours = model.get(way), model.get(OURS)
+    if theirs is None or ours is None or "failed" in ours:
         return [name, constant, "proves nothing" if theirs is None else way, "", "", "", "", ""]
-    return [name, constant, way, f"{theirs['proven']} of {theirs['arithmetic']}", ratio(ours["bytes"], theirs["bytes"]),
-            ratio(ours["prove_seconds"], theirs["prove_seconds"]), ratio(ours["bytes"], theirs["whole_bytes"]),
-            ratio(ours["prove_seconds"], theirs["whole_prove_seconds"])]
+    tiled = theirs["tiled"] > 0
+    return [name, constant, way, f"{theirs['proven']} of {theirs['arithmetic']}",
+            *(ratio(ours[key], theirs[key]) for key in ("bytes", "prove_seconds")),
+            *(ratio(ours[key], theirs["whole_" + key]) if tiled else "" for key in ("bytes", "prove_seconds"))]
 
 
 BYTES, PROVE = 0.3, 1.1
 
 
-def verdict(models):
-    """How many of the ratios keep to their bars."""
-    compared = {name: ratios(name, model) for name, model in models.items()}
-    compared = {name: row for name, row in compared.items() if row[4]}
-    def kept(column, bar):
-        good = [name for name, row in compared.items() if row[column] and float(row[column]) <= bar]
-        over = [f"{name} {row[column]}" for name, row in compared.items() if row[column] and float(row[column]) > bar]
-        return f"{len(good)} of {len(compared)}" + (f" (over: {', '.join(over)})" if over else "")
-    taken = [name for name, model in models.items() if model[OURS].get("accepted")]
-    refused = [name for name in models if name not in taken]
-    return (f"Of ours the chain accepts {len(taken)} of {len(models)} models: each slice that does more than move data is "
-            "proven and verified, chained slices give the model's output, and that is within 1e-5 of what ONNX Runtime "
-            "computes of the file as it came" + (f" (not: {', '.join(refused)})" if refused else "") + ". "
-            f"Proof bytes are at most {BYTES} of DSperse's in {kept(4, BYTES)}; proving takes at most {PROVE} of its time in "
-            f"{kept(5, PROVE)}.")
+def kept(rows, column, bar):
+    """How many of the ratios keep to a bar, and which don't."""
+    over = [f"{row[0]} {row[column]}" for row in rows if float(row[column]) > bar]
+    return f"{len(rows) - len(over)} of {len(rows)}" + (f" (over: {', '.join(over)})" if over else "")
+
+
+def verdict(models, ways, of):
+    """How many of the ratios to the better of these ways keep to their bars."""
+    rows = [ratios(name, model, better_of(model, ways)) for name, model in models.items()]
+    rows = [row for row in rows if row[4]]
+    return (f"Proof bytes are at most {BYTES} of those of {of} in {kept(rows, 4, BYTES)}; proving takes at most {PROVE} of its "
+            f"time in {kept(rows, 5, PROVE)}.")
+
+
+def acceptance(models):
+    models = {name: model[OURS] for name, model in models.items() if OURS in model}
+    refused = [name for name, row in models.items() if not row.get("accepted")]
+    wrong = sum(row.get("wrong", 0) for row in models.values())
+    return (f"Of ours the chain accepts {len(models) - len(refused)} of {len(models)} models" +
+            (f" (not: {', '.join(refused)})" if refused else "") + ": each slice that does more than move data is proven and "
+            "verified, chained slices give the model's output, and that is within 1e-5 of what ONNX Runtime computes of the "
+            f"file as it came, for inputs drawn from a normal distribution. Values wrong in their witnesses: {wrong}.")
 
 
 def page(models):
     lines = [(TOP / "bench" / "proofs.md").read_text().rstrip(), "",
-             f"Machine: {measure.machine()}. dsperse-slice {measure.version()}.", ""]
-    rows = [row_of(name, way, model[way]) for name, model in models.items() for way in (THEIRS, FUSING, UNFUSED, OURS)
-            if way in model]
-    lines.append(measure.table(["model", "cut", ">slices", ">proven", ">wrong", ">constraints", ">mul gates", ">compile s",
-                                ">prove ms", ">verify ms", ">proof bytes"], rows))
+             f"Machine: {measure.machine()}. dsperse-slice {measure.version()}.", "", acceptance(models), ""]
+    rows = [row_of(name, way, model[way]) for name, model in models.items() for way in WAYS if way in model]
+    lines.append(measure.table(["model", "cut", ">slices", ">proven", ">proofs", ">wrong", ">constraints", ">mul gates",
+                                ">compile s", ">prove ms", ">verify ms", ">proof bytes"], rows))
     by_rounds = {}
     for name, model in models.items():
-        by_rounds.setdefault(model["rounds"], []).append(name)
+        for way in WAYS:
+            if way in model:
+                by_rounds.setdefault(model[way]["rounds"], {})[name] = None
     lines.append("Rounds: " + "; ".join(f"{n} for {', '.join(names)}" for n, names in sorted(by_rounds.items())) + ".")
     sizes = [f"{name} `{' '.join(MODELS[name])}`" for name in models if isinstance(MODELS[name], tuple)]
     if sizes:
         lines.append("Built by `make_model`: " + ", ".join(sizes) + ".")
-    lines += ["", "## Ours over DSperse's better cut", "",
+    compared = []
+    for name, model in models.items():
+        ways = [way for way in TILE_SIZE if better_of(model, [way])]
+        compared += [ratios(name, model, way) for way in ways or [None]]
+    lines += ["", "## Ours over DSperse's cuts", "",
               "Sums of all that each proves; the last two columns without the slices that DSperse cuts into tiles, each of which "
               "has a proof of its own (ours stays whole in the comparison). *Constant* says whether the file holds a Constant "
               "node, so that DSperse fuses by itself.", "",
-              measure.table(["model", "Constant", "compared with", ">it proves", ">bytes", ">prove time", ">bytes, untiled",
-                             ">prove time, untiled"], [ratios(name, model) for name, model in models.items()]),
-              verdict(models)]
+              measure.table(["model", "Constant", "compared with", ">it proves", ">bytes", ">prove time",
+                             ">bytes, tiled left out", ">prove time, tiled left out"], compared),
+              verdict(models, (THEIRS, FUSING), "`dsperse slice`"), "",
+              verdict(models, (WHOLE, FUSING_WHOLE), "its cut without tiles, which is not its default,")]
     return "\n".join(lines) + "\n"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default=",".join(MODELS))
+    parser.add_argument("--ways", help=f"of {', '.join(WAYS)}, separated by semicolons; all unless given")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--state", type=pathlib.Path, default=TOP / "build" / "proofs.json")
     parser.add_argument("--out", type=pathlib.Path, default=TOP / "docs" / "benchmarks" / "proofs.md")
     arguments = parser.parse_args()
-    names = arguments.models.split(",")
+    names = [name for name in arguments.models.split(",") if name]
     unknown = [name for name in names if name not in MODELS]
     if unknown:
         parser.error(f"no model {', '.join(unknown)}; there are {', '.join(MODELS)}")
+    only = arguments.ways.split(";") if arguments.ways else None
+    if only and not set(only) <= set(WAYS):
+        parser.error(f"--ways takes {'; '.join(WAYS)}")
     state = json.loads(arguments.state.read_text()) if arguments.state.exists() else {}
+    arguments.state.parent.mkdir(parents=True, exist_ok=True)
     for name in names:
-        if name not in state:
-            state[name] = measured(name, arguments.rounds, arguments.state.parent / "proofs" / name)
-            arguments.state.parent.mkdir(parents=True, exist_ok=True)
-            arguments.state.write_text(json.dumps(state, indent=1))
-    arguments.out.write_text(page({name: state[name] for name in MODELS if name in state}))
+        kept_work = arguments.state.parent / "proofs" / name
+        measure_model(name, state.setdefault(name, {}), only, arguments.rounds, kept_work,
+                      lambda: arguments.state.write_text(json.dumps(state, indent=1)))
+    arguments.out.write_text(page({name: state[name] for name in MODELS if state.get(name)}))
 
 
 if __name__ == "__main__":

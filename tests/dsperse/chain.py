@@ -116,9 +116,11 @@ class Chain:
     def verified(self):
         return {i for i, result in self.results("verification_execution").items() if result.get("success")}
 
+    def proofs(self, index):
+        return list((self.work / "run" / f"slice_{index}").rglob("proof.bin"))
+
     def proof_bytes(self, index):
-        folder = self.work / "run" / f"slice_{index}"
-        return sum(p.stat().st_size for p in folder.rglob("proof.bin"))
+        return sum(p.stat().st_size for p in self.proofs(index))
 
 
 def total_seconds(result):
