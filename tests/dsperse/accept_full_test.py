@@ -1,33 +1,27 @@
-"""Larger networks through the real dsperse, in its own time (label `full`).
-
-Coverage and the model's output only: a slice is bound to inputs within ±1, and what these networks hand from slice to
-slice goes beyond, so that the witness of some slices holds other values (a ResNet-18 of 16x16: 990 of 1,000).
-"""
-import json
-import pathlib
-import tempfile
+"""Larger networks through the real dsperse, in their own time (label `full`): compiling takes minutes for each."""
 import unittest
 
-from chain import BIN, accept, run
+from accept_case import AcceptCase
 
 
-class AcceptFullTest(unittest.TestCase):
-    def check(self, name, size):
-        with tempfile.TemporaryDirectory() as folder:
-            model = pathlib.Path(folder) / f"{name}.onnx"
-            slices = pathlib.Path(folder) / "slices"
-            done = run(BIN / "make_model", name, model, "--size", size, "--width", "0.125")
-            self.assertEqual(done.returncode, 0, done.stderr)
-            done = run(BIN / "dsperse-slice", "slice", model, "-o", slices)
-            self.assertEqual(done.returncode, 0, done.stderr)
-            verdict = accept(slices, "--prove", "--require-coverage", "--reference", model, "--tolerance", "1e-5")
-            self.assertTrue(verdict["accepted"], json.dumps(verdict, indent=1)[-4000:])
-
-    def test_resnet18(self):
-        self.check("resnet18", "16")
-
+class AcceptFullTest(AcceptCase):
     def test_transformer_block(self):
-        self.check("transformer_block", "16")
+        self.check_built("transformer_block", "--size", "16", "--width", "0.125")
+
+    def test_mobilenet_v2(self):
+        self.check_built("mobilenet_v2", "--size", "16", "--width", "0.125")
+
+    def test_resnet50(self):
+        self.check_built("resnet50", "--size", "16", "--width", "0.125")
+
+    def test_efficientnet_b0(self):
+        self.check_built("efficientnet_b0", "--size", "16", "--width", "0.125")
+
+    def test_vgg16_bn(self):
+        self.check_built("vgg16_bn", "--size", "32", "--width", "0.125")
+
+    def test_densenet121(self):
+        self.check_built("densenet121", "--size", "32", "--width", "0.125")
 
 
 if __name__ == "__main__":

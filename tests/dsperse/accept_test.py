@@ -1,5 +1,4 @@
-"""The real dsperse takes over our slices: compile, run, prove, verify, with every arithmetic slice proven, and the
-witness of each slice holds what ONNX Runtime computes."""
+"""Small networks through the real dsperse, and cuts where its own slicer cuts."""
 import json
 import pathlib
 import tempfile
@@ -7,35 +6,13 @@ import unittest
 
 import msgpack
 
-from chain import BIN, SHARED, accept, run, witnessed
+from accept_case import AcceptCase
+from chain import BIN, SHARED, run
 
 ZK = SHARED / "corpus" / "zk"
 
 
-class AcceptTest(unittest.TestCase):
-    def check(self, model):
-        with tempfile.TemporaryDirectory() as folder:
-            folder = pathlib.Path(folder)
-            slices = folder / "slices"
-            done = run(BIN / "dsperse-slice", "slice", model, "-o", slices)
-            self.assertEqual(done.returncode, 0, done.stderr)
-            verdict = accept(slices, "--prove", "--require-coverage", "--reference", model, "--tolerance", "1e-5",
-                             "--work", folder / "work")
-            self.assertTrue(verdict["accepted"], json.dumps(verdict, indent=1)[-4000:])
-            self.assertEqual(verdict["slice_files_rewritten_by_dsperse"], [])
-            # A run doesn't look at what the circuit computed: the witness tells.
-            rows = witnessed(folder / "work")
-            self.assertEqual(len(rows), verdict["totals"]["verified"])
-            for row in rows:
-                self.assertEqual(row["wrong"], 0, row)
-
-    def check_built(self, name, *flags):
-        with tempfile.TemporaryDirectory() as folder:
-            model = pathlib.Path(folder) / f"{name}.onnx"
-            done = run(BIN / "make_model", name, model, *flags)
-            self.assertEqual(done.returncode, 0, done.stderr)
-            self.check(model)
-
+class AcceptTest(AcceptCase):
     def test_net(self):
         self.check(ZK / "dsperse_net.onnx")
 
@@ -47,6 +24,9 @@ class AcceptTest(unittest.TestCase):
 
     def test_small_conv1d_net(self):
         self.check_built("conv1d_net", "--size", "16", "--width", "0.125")
+
+    def test_small_resnet18(self):
+        self.check_built("resnet18", "--size", "16", "--width", "0.125")
 
 
 class PolicyTest(unittest.TestCase):
