@@ -270,8 +270,8 @@ std::optional<int64_t> AxisOf(const NodeView& node, int64_t fallback, PassContex
   return axis + shape.rank();
 }
 
-// The Concat that makes `value` for this reader only and on the same axis, or none.
-NodeId InnerConcat(const Graph& graph, ValueId value, int64_t axis, PassContext& context) {
+// The Concat that makes `value` for this reader only and on the same axis, or none. Two unknown axes are equal here.
+NodeId InnerConcat(const Graph& graph, ValueId value, std::optional<int64_t> axis, PassContext& context) {
   const NodeId producer = OwnProducer(graph, value, "Concat");
   return producer.valid() && AxisOf(graph.node(producer), 1, context) == axis ? producer : NodeId();
 }
@@ -290,7 +290,7 @@ Rewritten ComposeConcats(Graph& graph, NodeId id, PassContext& context) {
   while (!stack.empty()) {
     const ValueId value = stack.back();
     stack.pop_back();
-    const NodeId inner = InnerConcat(graph, value, *axis, context);
+    const NodeId inner = InnerConcat(graph, value, axis, context);
     if (!inner.valid()) {
       concat.inputs.push_back(value);
       continue;

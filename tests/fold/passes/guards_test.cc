@@ -132,6 +132,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "its pads are out of range"},
         Guarded{"ConcatsOfUnknownRank", "compose_views",
                 "g (float[] x, float[] z) => (float[] y) { a = Concat<axis = 0>(x, z) y = Concat<axis = -1>(a, z) }"},
+        Guarded{"ConcatsFromTheEndOfUnknownRank", "compose_views",
+                "g (float[] x, float[] z) => (float[] y) { a = Concat<axis = -2>(x, z) y = Concat<axis = -1>(a, z) }"},
         Guarded{"AConcatOfWhatIsNoSplit", "compose_views",
                 "g (float[4] x) => (float[4] y) { a = Relu(x) b = Concat<axis = 0>(a) y = Neg(b) }"},
         Guarded{"AConcatOfSomeParts", "compose_views",
