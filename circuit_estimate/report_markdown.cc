@@ -3,6 +3,7 @@
 #include "absl/strings/str_replace.h"
 #include "circuit_estimate/report_render.h"
 #include "circuit_estimate/report_tables.h"
+#include "fold/ir/one_line.h"
 
 namespace dsperse {
 namespace {
@@ -12,21 +13,20 @@ constexpr size_t kMostRemarks = 25;
 
 // A cell or a sentence: names of a model may hold anything.
 std::string Escape(absl::string_view text) {
-  return absl::StrReplaceAll(text, {{"\\", "\\\\"},
-                                    {"|", "\\|"},
-                                    {"<", "&lt;"},
-                                    {"*", "\\*"},
-                                    {"_", "\\_"},
-                                    {"`", "\\`"},
-                                    {"[", "\\["},
-                                    {"\n", " "},
-                                    {"\r", " "}});
+  return absl::StrReplaceAll(OneLine(text), {{"\\", "\\\\"},
+                                             {"|", "\\|"},
+                                             {"<", "&lt;"},
+                                             {"*", "\\*"},
+                                             {"_", "\\_"},
+                                             {"`", "\\`"},
+                                             {"[", "\\["}});
 }
 
 std::string TableText(const ReportTable& table) {
   if (table.rows.empty()) return "";
   std::string text = "|";
-  for (const ReportTable::Column& column : table.columns) absl::StrAppend(&text, " ", Escape(column.title), " |");
+  for (const ReportTable::Column& column : table.columns)
+    absl::StrAppend(&text, " ", Escape(column.title), " |");
   absl::StrAppend(&text, "\n|");
   for (const ReportTable::Column& column : table.columns) {
     absl::StrAppend(&text, column.number ? "--:|" : "---|");
@@ -53,16 +53,17 @@ std::string Section(const ReportTable& table, absl::string_view level) {
 // Folded away: long lists.
 std::string Details(const ReportTable& table) {
   if (table.rows.empty()) return "";
-  return absl::StrCat("\n<details><summary>", Escape(table.title), "</summary>\n\n", TableText(table),
-                      "\n</details>\n");
+  return absl::StrCat("\n<details><summary>", Escape(table.title), "</summary>\n\n",
+                      TableText(table), "\n</details>\n");
 }
 
-std::string BackendText(const Report& report, const ReportBackend& backend, absl::string_view level) {
+std::string BackendText(const Report& report, const ReportBackend& backend,
+                        absl::string_view level) {
   const std::string below = absl::StrCat(level, "#");
   std::string text = absl::StrCat("\n", level, " ", Escape(backend.backend->name()), "\n\n",
                                   Escape(Headline(backend)), "\n\n",
-                                  TableText(SummaryTable(backend, report.machine.has_value())), "\n",
-                                  Escape(SettingText(report, backend)), "\n");
+                                  TableText(SummaryTable(backend, report.machine.has_value())),
+                                  "\n", Escape(SettingText(report, backend)), "\n");
   for (int stage = 0; stage < kReportStages; ++stage) {
     const ReportColumn& column = backend.columns[static_cast<size_t>(stage)];
     if (!column.error.empty()) {
@@ -70,7 +71,8 @@ std::string BackendText(const Report& report, const ReportBackend& backend, absl
                       "\" could not be made: ", Escape(column.error), "\n");
     }
   }
-  if (const std::vector<std::string>& warnings = backend.columns[kFused].warnings; !warnings.empty()) {
+  if (const std::vector<std::string>& warnings = backend.columns[kFused].warnings;
+      !warnings.empty()) {
     absl::StrAppend(&text, "\n<details><summary>", warnings.size(),
                     warnings.size() == 1 ? " warning" : " warnings", "</summary>\n\n");
     for (const std::string& warning : warnings) absl::StrAppend(&text, "* ", Escape(warning), "\n");
@@ -80,10 +82,10 @@ std::string BackendText(const Report& report, const ReportBackend& backend, absl
   if (!backend.columns[kFused].unprovable.empty()) {
     absl::StrAppend(&text, Section(UnprovableTable(backend, kFused), below));
   }
-  absl::StrAppend(&text, Section(RemarkTable(backend, kMostRemarks), below),
-                  Section(OperatorTable(backend), below), Details(SliceTable(backend, kUnfused, kMostSlices)),
-                  Details(SliceTable(backend, kFused, kMostSlices)),
-                  Section(CertaintyTable(backend), below));
+  absl::StrAppend(
+      &text, Section(RemarkTable(backend, kMostRemarks), below),
+      Section(OperatorTable(backend), below), Details(SliceTable(backend, kUnfused, kMostSlices)),
+      Details(SliceTable(backend, kFused, kMostSlices)), Section(CertaintyTable(backend), below));
   return text;
 }
 
@@ -107,13 +109,15 @@ std::string RenderMarkdown(const Report& report) {
     if (!model.inputs.empty()) {
       absl::StrAppend(&text, "\nInputs: ", Escape(absl::StrJoin(model.inputs, ", ")), "\n");
     }
-    for (const std::string& notice : model.notices) absl::StrAppend(&text, "\n> ", Escape(notice), "\n");
+    for (const std::string& notice : model.notices)
+      absl::StrAppend(&text, "\n> ", Escape(notice), "\n");
     for (const ReportBackend& backend : model.backends) {
       absl::StrAppend(&text, BackendText(report, backend, many ? "###" : "##"));
     }
   }
   absl::StrAppend(&text,
-                  "\n*Unfused*: every pass but fuse\\_conv\\_batchnorm and fuse\\_affine, then lowered; *fused*: "
+                  "\n*Unfused*: every pass but fuse\\_conv\\_batchnorm and fuse\\_affine, then "
+                  "lowered; *fused*: "
                   "all of them. ≈ marks what an approximate formula took part in.\n");
   if (report.machine) absl::StrAppend(&text, "\n", MachineText(*report.machine));
   return text;

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "fold/ir/one_line.h"
 #include "fold/suggest.h"
 #include "slicer/cli/exit_code.h"
 
@@ -76,24 +77,6 @@ std::string Suggestion(const CLI::App& app, const std::vector<std::string>& unex
 // What a parse error says, in one line.
 std::string FirstLine(absl::string_view text) {
   return std::string(*absl::StrSplit(text, '\n').begin());
-}
-
-// Names come from files: no line ends early by them, and no terminal takes orders from them.
-std::string OneLine(absl::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const unsigned char c = static_cast<unsigned char>(text[i]);
-    const unsigned char next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0;
-    if (c < 0x20 || c == 0x7f) {
-      absl::StrAppend(&out, "\\x", absl::Hex(c, absl::kZeroPad2));
-    } else if (c == 0xc2 && next >= 0x80 && next < 0xa0) {  // U+0080 to U+009F
-      absl::StrAppend(&out, "\\u00", absl::Hex(next, absl::kZeroPad2));
-      ++i;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
 }
 
 int ParseFailed(const CLI::App& app, const CLI::ParseError& error, CliContext& context) {

@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "fold/ir/one_line.h"
 #include "nlohmann/json.hpp"
 #include "slicer/cli/lowering_flags.h"
 #include "slicer/cli/text_table.h"
@@ -138,8 +139,8 @@ std::string ExplainText(const FoldReport& report, const CliContext& context) {
       const std::vector<const Remark*>& here = remarks[{pass.pass, kind}];
       for (const Remark* remark : here) {
         const std::string node = NodeOf(*remark);
-        absl::StrAppend(&section, "  ", RemarkKindName(kind), "  ", node, node.empty() ? "" : ": ",
-                        remark->text, "\n");
+        absl::StrAppend(&section, "  ", RemarkKindName(kind), "  ",
+                        OneLine(absl::StrCat(node, node.empty() ? "" : ": ", remark->text)), "\n");
       }
       if (here.empty() || kind == Remark::Kind::kNote) continue;
       absl::StrAppend(&counts, counts.empty() ? ": " : ", ", here.size(), " ", RemarkKindName(kind));

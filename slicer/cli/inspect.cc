@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "fold/fold_model.h"
 #include "fold/ir/model_file.h"
+#include "fold/ir/one_line.h"
 #include "fold/ir/status_macros.h"
 #include "nlohmann/json.hpp"
 #include "onnx/onnx_pb.h"
@@ -125,7 +126,7 @@ void Print(const Inspection& inspection, CliContext& context) {
   out << context.Bold(inspection.path) << "\n  " << WithCommas(inspection.file_bytes)
       << " bytes, IR " << inspection.ir_version;
   for (const auto& [domain, version] : inspection.opsets) {
-    out << ", opset " << (domain.empty() ? "" : domain + " ") << version;
+    out << ", opset " << (domain.empty() ? "" : OneLine(domain) + " ") << version;
   }
   out << "\n";
   PrintInterface("inputs", inspection.inputs, context);

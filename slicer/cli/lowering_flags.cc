@@ -5,6 +5,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "circuit_estimate/backend.h"
+#include "fold/ir/one_line.h"
 #include "fold/ir/status_macros.h"
 #include "nlohmann/json.hpp"
 #include "slicer/cli/exit_code.h"
@@ -96,7 +97,7 @@ std::string ProvabilityText(absl::string_view target, const Provability* before,
                    before == nullptr ? "" : absl::StrCat(Share(*before), " → "), Share(after), "\n");
   for (size_t i = 0; i < after.unprovable.size() && i < kListed; ++i) {
     const UnprovableNode& node = after.unprovable[i];
-    absl::StrAppend(&text, "    not ", node.op, " '", node.node, "': ", node.reason, "\n");
+    absl::StrAppend(&text, "    ", OneLine(absl::StrCat("not ", node.op, " '", node.node, "': ", node.reason)), "\n");
   }
   if (after.unprovable.size() > kListed) {
     absl::StrAppend(&text, "    and ", after.unprovable.size() - kListed,

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "fold/ir/one_line.h"
 
 namespace dsperse {
 namespace {
@@ -16,6 +17,11 @@ size_t Width(absl::string_view text) {
 }
 
 }  // namespace
+
+void TextTable::Row(const std::vector<std::string>& cells) {
+  std::vector<std::string>& row = rows_.emplace_back();
+  for (const std::string& cell : cells) row.push_back(OneLine(cell));
+}
 
 std::string TextTable::ToString(int indent) const {
   std::vector<size_t> widths;

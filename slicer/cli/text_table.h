@@ -10,13 +10,14 @@
 
 namespace dsperse {
 
-// Columns as wide as their widest cell, two spaces between them; no spaces at the end of a line.
+// Columns as wide as their widest cell, two spaces between them; no spaces at the end of a line. Cells may hold names
+// from files: control characters are written as escapes (fold/ir/one_line.h).
 //   TextTable table("lrr");            // alignment of each column; more columns repeat the last
 //   table.Row({"nodes", "175", "122"});
 class TextTable {
  public:
   explicit TextTable(absl::string_view alignment) : alignment_(alignment) {}
-  void Row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  void Row(const std::vector<std::string>& cells);
   bool empty() const { return rows_.empty(); }
   // Each line begins with `indent` spaces.
   std::string ToString(int indent = 0) const;

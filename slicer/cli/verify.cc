@@ -14,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "fold/ir/model_file.h"
+#include "fold/ir/one_line.h"
 #include "fold/ir/status_macros.h"
 #include "fold/ops/input_shapes.h"
 #include "fold/ops/sample_inputs.h"
@@ -196,7 +197,7 @@ void WarnOfBounds(const Verification& verification, CliContext& context) {
 
 void Print(const VerifyFlags& flags, const Verification& verification, CliContext& context) {
   std::ostream& out = context.out();
-  for (const std::string& line : verification.interface) out << "interface: " << line << "\n";
+  for (const std::string& line : verification.interface) out << "interface: " << OneLine(line) << "\n";
   TextTable table("lrrl");
   table.Row({"output", "max |a-b|", "max |a-b|/|a|", ""});
   for (const OutputDifference& output : verification.result.outputs) {
@@ -209,9 +210,10 @@ void Print(const VerifyFlags& flags, const Verification& verification, CliContex
   if (!verification.result.outputs.empty()) out << table.ToString();
   const VerifyResult& result = verification.result;
   if (!result.first_value.empty()) {
-    out << "first value that differs: '" << result.first_value << "'"
-        << (result.first_node.empty() ? "" : absl::StrCat(", made by ", result.first_node)) << ": "
-        << result.first_reason << "\n";
+    out << OneLine(absl::StrCat("first value that differs: '", result.first_value, "'",
+                                result.first_node.empty() ? "" : ", made by ", result.first_node, ": ",
+                                result.first_reason))
+        << "\n";
   }
   if (verification.same()) {
     out << "same on " << verification.samples << (verification.samples == 1 ? " sample" : " samples")
