@@ -2,6 +2,7 @@
 
 #include "fold/ir/graph.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -64,12 +65,17 @@ absl::Span<const ValueId> Graph::Inputs(BlockId block) const {
 absl::Span<const ValueId> Graph::Outputs(BlockId block) const { return rep_->at(block).outputs; }
 
 std::vector<ValueId> Graph::Initializers(BlockId block) const {
-  std::vector<ValueId> out;
-  out.reserve(rep_->at(block).initializers.size());
-  for (ValueId v : rep_->at(block).initializers) {
-    if (rep_->at(v).live && rep_->at(v).initializer && rep_->at(v).block == block) out.push_back(v);
+  const std::lock_guard<std::mutex> lock(rep_->lists_mutex);
+  BlockRep& b = rep_->at(block);
+  if (b.dead_initializers) {
+    b.dead_initializers = false;
+    const auto gone = [&](ValueId v) {
+      const ValueRep& value = rep_->at(v);
+      return !value.live || !value.initializer || value.block != block;
+    };
+    b.initializers.erase(std::remove_if(b.initializers.begin(), b.initializers.end(), gone), b.initializers.end());
   }
-  return out;
+  return b.initializers;
 }
 
 // ---- nodes ----
@@ -89,7 +95,7 @@ std::vector<NodeId> Graph::Nodes(BlockId block) const {
 }
 
 std::vector<NodeId> Graph::AllNodes() const {
-  const std::lock_guard<std::mutex> lock(rep_->all_nodes_mutex);
+  const std::lock_guard<std::mutex> lock(rep_->lists_mutex);
   std::vector<NodeId>& out = rep_->all_nodes;
   if (rep_->all_nodes_known) return out;
   out.clear();
@@ -198,18 +204,10 @@ Shape Graph::DeclaredShape(ValueId id) const {
 }
 
 ValueId Graph::FindValue(absl::string_view name) const {
-  const auto it = rep_->names.find(name);
-  if (it == rep_->names.end()) return {};
-  const ValueId id = it->second.main_value;
-  return IsLive(id) ? id : ValueId{};
+  const NameEntry* const found = rep_->FindName(name);
+  return found != nullptr && IsLive(found->main_value) ? found->main_value : ValueId{};
 }
 
-int64_t Graph::ConstantBytes() const {
-  int64_t total = 0;
-  for (const ValueRep& v : rep_->values) {
-    if (v.live && v.tensor != nullptr) total += v.tensor->num_bytes();
-  }
-  return total;
-}
+int64_t Graph::ConstantBytes() const { return rep_->constant_bytes; }
 
 }  // namespace dsperse

@@ -59,10 +59,8 @@ std::string Graph::FreshName(absl::string_view hint) { return rep_->FreshName(hi
 
 ValueId Graph::AddConstant(absl::string_view name_hint, Tensor tensor, BlockId block) {
   const ValueId id = rep_->NewValue(rep_->FreshName(name_hint), block);
-  ValueRep& value = rep_->at(id);
-  value.initializer = true;
-  value.tensor = std::make_unique<const Tensor>(std::move(tensor));
-  rep_->at(block).initializers.push_back(id);
+  rep_->AddInitializer(id);
+  rep_->SetTensor(id, std::make_unique<const Tensor>(std::move(tensor)));
   return id;
 }
 
@@ -105,7 +103,7 @@ NodeId Graph::AddNode(NewNode spec, NodeId before) {
   }
   if (spec.name.empty() && node(id).output().valid()) spec.name = std::string(Name(node(id).output()));
   const std::string name = rep_->FreshName(spec.name);
-  rep_->at(id).name = rep_->Intern(name).first;
+  rep_->at(id).name = rep_->Intern(name).name;
   proto.set_name(name);
   rep_->Store(id, proto);
   rep_->at(id).stale = true;
@@ -183,9 +181,8 @@ void Graph::MakeConstant(ValueId id, Tensor tensor) {
   former.stale = true;
   value.producer = NodeId{};
   value.output_index = -1;
-  value.initializer = true;
-  value.tensor = std::make_unique<const Tensor>(std::move(tensor));
-  rep_->at(value.block).initializers.push_back(id);
+  rep_->AddInitializer(id);
+  rep_->SetTensor(id, std::make_unique<const Tensor>(std::move(tensor)));
 }
 
 void Graph::ReplaceUses(ValueId from, ValueId to, bool keep_outputs) {
@@ -222,7 +219,7 @@ void Graph::RemoveNode(NodeId id) {
       b.live = false;
       for (NodeId m = b.first; m.valid(); m = rep_->at(m).next) doomed.push_back(m);
       for (ValueId v : b.inputs) rep_->Kill(v);
-      for (ValueId v : b.initializers) rep_->Kill(v);
+      for (ValueId v : Initializers(body)) rep_->Kill(v);
     }
     NodeRep& rep = rep_->at(n);
     for (size_t i = 0; i < rep.inputs.size(); ++i) rep_->DropUse(rep.inputs[i], rep.slots[i]);
@@ -255,14 +252,14 @@ void Graph::InlineBody(BlockId body, NodeId before) {
     value.block = target;
     rep_->RecountUses(v);
     // A sibling body, or one below the target, may have a value of the same name.
-    if (rep_->names.find(value.name)->second.count > 1) {
+    NameEntry& name = rep_->entry(value.name_index);
+    if (name.count > 1) {
       rep_->Rename(v, rep_->FreshName(value.name));
     } else if (target == main()) {
-      rep_->names.find(value.name)->second.main_value = v;
+      name.main_value = v;
     }
   };
-  for (ValueId v : b.initializers) {
-    if (!rep_->at(v).live) continue;
+  for (ValueId v : Initializers(body)) {
     adopt(v);
     rep_->at(target).initializers.push_back(v);
   }

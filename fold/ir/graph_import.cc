@@ -189,6 +189,7 @@ class Importer {
     rep_.nodes.reserve(lists.nodes.size());
     rep_.values.reserve(values + values / 2);  // passes make new ones; what stays unused is never touched
     rep_.names.reserve(lists.nodes.size() + values);
+    rep_.name_entries.reserve(lists.nodes.size() + values);
   }
 
   // The value `name` means in `block`, or none.
@@ -197,8 +198,8 @@ class Importer {
       const auto& scope = scopes_[static_cast<size_t>(b.index)];
       if (const auto it = scope.find(name); it != scope.end()) return it->second;
     }
-    const auto it = rep_.names.find(name);
-    return it == rep_.names.end() ? ValueId{} : it->second.main_value;
+    const NameEntry* const found = rep_.FindName(name);
+    return found == nullptr ? ValueId{} : found->main_value;
   }
 
   ValueId LookupHere(BlockId block, absl::string_view name) const {
@@ -217,9 +218,9 @@ class Importer {
     };
     DSPERSE_RETURN_IF_ERROR(Charge(kValueCost));
     if (block.index == 0) {
-      auto& entry = rep_.Intern(name, true);
-      if (entry.second.main_value.valid()) return twice();
-      return rep_.NewValue(entry, block);
+      const Graph::Rep::Name interned = rep_.Intern(name, true);
+      if (rep_.entry(interned.index).main_value.valid()) return twice();
+      return rep_.NewValue(interned, block);
     }
     if (LookupHere(block, name).valid()) return twice();
     const bool shadows = Lookup(rep_.at(block).parent, name).valid();
@@ -312,10 +313,11 @@ class Importer {
     ValueId value;
     if (id.index == 0) {  // as below, with one look-up
       DSPERSE_RETURN_IF_ERROR(Charge(kValueCost));
-      auto& entry = rep_.Intern(name, true);
-      value = entry.second.main_value;
-      if (value.valid()) --entry.second.count;  // it has been counted
-      if (!value.valid()) value = rep_.NewValue(entry, id);
+      const Graph::Rep::Name interned = rep_.Intern(name, true);
+      NameEntry& entry = rep_.entry(interned.index);
+      value = entry.main_value;
+      if (value.valid()) --entry.count;  // it has been counted
+      if (!value.valid()) value = rep_.NewValue(interned, id);
     } else {
       value = LookupHere(id, name);
       if (!value.valid()) {
@@ -325,8 +327,7 @@ class Importer {
     if (rep_.at(value).initializer) {
       return Invalid(absl::StrCat("two initializers are named '", Shown(name), "'"));
     }
-    rep_.at(value).initializer = true;
-    rep_.at(id).initializers.push_back(value);
+    rep_.AddInitializer(value);
     return value;
   }
 
@@ -349,7 +350,7 @@ class Importer {
       }
       DSPERSE_ASSIGN_OR_RETURN(const ValueId value, DeclareInitializer(id, name));
       rep_.at(value).tensor_wire = bytes;
-      rep_.at(value).tensor = std::make_unique<const Tensor>(std::move(tensor));
+      rep_.SetTensor(value, std::make_unique<const Tensor>(std::move(tensor)));
     }
     return absl::OkStatus();
   }
@@ -366,7 +367,7 @@ class Importer {
           *proto, *rep_.payloads,
           absl::StrCat(Prefix(), "sparse initializer '", Shown(proto->values().name()), "'"));
       if (dense.ok()) {
-        rep_.at(value).tensor = std::make_unique<const Tensor>(*std::move(dense));
+        rep_.SetTensor(value, std::make_unique<const Tensor>(*std::move(dense)));
       } else if (!absl::IsUnimplemented(dense.status())) {
         return dense.status();
       }

@@ -141,7 +141,7 @@ absl::Status Graph::Verify() const {
     return Broken("the list of all nodes is out of date");
   }
 
-  int64_t uses = 0;
+  int64_t uses = 0, initializers = 0;
   auto check_use = [&](ValueId v, int32_t slot, const Use& want, absl::string_view who) {
     const ValueRep& value = rep.at(v);
     if (!value.live) return Broken(absl::StrCat(who, " reads the dead value '", value.name, "'"));
@@ -168,6 +168,8 @@ absl::Status Graph::Verify() const {
       DSPERSE_RETURN_IF_ERROR(check_name(v));
     }
     for (ValueId v : Initializers(b)) {
+      if (!IsLive(v) || !IsInitializer(v) || rep.at(v).block != b) return Broken("an initializer is none");
+      --initializers;
       if (!IsInput(v)) DSPERSE_RETURN_IF_ERROR(check_name(v));
     }
     for (NodeId n = FirstNode(b); n.valid(); n = NextNode(n)) {
@@ -208,12 +210,14 @@ absl::Status Graph::Verify() const {
     // Names along the path to the main graph.
     if (b == main()) continue;
     for (absl::string_view name : local) {
-      const auto it = rep.names.find(name);
-      const ValueId outer = it == rep.names.end() ? ValueId{} : it->second.main_value;
-      if (IsLive(outer)) return Broken(absl::StrCat("'", name, "' shadows an outer value"));
+      const NameEntry* const found = rep.FindName(name);
+      if (found != nullptr && IsLive(found->main_value)) return Broken(absl::StrCat("'", name, "' shadows an outer value"));
     }
   }
+  int64_t constant_bytes = 0;
   for (const ValueRep& value : rep.values) {
+    if (value.live && value.initializer) ++initializers;
+    if (value.live && value.tensor != nullptr) constant_bytes += value.tensor->num_bytes();
     int32_t outputs = 0, main_outputs = 0, captured = 0;
     for (const Use& use : value.uses) {
       outputs += use.is_block_output();
@@ -230,6 +234,8 @@ absl::Status Graph::Verify() const {
     }
   }
   if (uses != 0) return Broken("the use index holds uses that nobody has");
+  if (initializers != 0) return Broken("an initializer is not in its block's list");
+  if (constant_bytes != rep.constant_bytes) return Broken("the bytes of constants are counted wrongly");
   return absl::OkStatus();
 }
 

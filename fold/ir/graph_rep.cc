@@ -42,12 +42,18 @@ absl::string_view PayloadPool::Add(absl::string_view bytes, std::shared_ptr<cons
   return absl::string_view(place, bytes.size());
 }
 
-std::pair<const absl::string_view, NameEntry>& Graph::Rep::Intern(absl::string_view name,
-                                                                  bool lasting) {
-  const auto it = names.lazy_emplace(
-      name, [&](const auto& make) { make(lasting ? name : pool.Add(name), NameEntry{}); });
-  ++it->second.count;
-  return *it;
+Graph::Rep::Name Graph::Rep::Intern(absl::string_view name, bool lasting) {
+  const auto it = names.lazy_emplace(name, [&](const auto& make) {
+    make(lasting ? name : pool.Add(name), static_cast<int32_t>(name_entries.size()));
+    name_entries.emplace_back();
+  });
+  ++entry(it->second).count;
+  return {it->first, it->second};
+}
+
+const NameEntry* Graph::Rep::FindName(absl::string_view name) const {
+  const auto it = names.find(name);
+  return it == names.end() ? nullptr : &name_entries[static_cast<size_t>(it->second)];
 }
 
 absl::string_view Graph::Rep::Word(absl::string_view word) {
@@ -56,12 +62,16 @@ absl::string_view Graph::Rep::Word(absl::string_view word) {
 
 std::string Graph::Rep::FreshName(absl::string_view hint) {
   if (hint.empty()) hint = "value";
-  if (!names.contains(hint)) return std::string(hint);
+  const auto is_free = [this](absl::string_view name) {
+    const NameEntry* const found = FindName(name);
+    return found == nullptr || found->count == 0;
+  };
+  if (is_free(hint)) return std::string(hint);
   auto it = next_suffix.find(hint);
   if (it == next_suffix.end()) it = next_suffix.emplace(pool.Add(hint), 1).first;
   for (;;) {
     std::string name = absl::StrCat(hint, "_", it->second++);
-    if (!names.contains(name)) return name;
+    if (is_free(name)) return name;
   }
 }
 
@@ -69,12 +79,13 @@ ValueId Graph::Rep::NewValue(absl::string_view name, BlockId block) {
   return NewValue(Intern(name), block);
 }
 
-ValueId Graph::Rep::NewValue(std::pair<const absl::string_view, NameEntry>& name, BlockId block) {
+ValueId Graph::Rep::NewValue(const Name& name, BlockId block) {
   const ValueId id{static_cast<int32_t>(values.size())};
   ValueRep& value = values.emplace_back();
-  value.name = name.first;
+  value.name = name.name;
+  value.name_index = name.index;
   value.block = block;
-  if (block.index == 0 && !name.second.main_value.valid()) name.second.main_value = id;
+  if (block.index == 0 && !entry(name.index).main_value.valid()) entry(name.index).main_value = id;
   return id;
 }
 
@@ -94,12 +105,13 @@ void Graph::Rep::DropDeadInputs(BlockId block) {
 }
 
 void Graph::Rep::Rename(ValueId value, absl::string_view name) {
-  NameEntry& old = names.find(at(value).name)->second;
+  NameEntry& old = entry(at(value).name_index);
   if (old.main_value == value) old.main_value = ValueId{};
-  auto& entry = Intern(name);
-  at(value).name = entry.first;
+  const Name interned = Intern(name);
+  at(value).name = interned.name;
+  at(value).name_index = interned.index;
   at(value).renamed = true;
-  if (at(value).block.index == 0) entry.second.main_value = value;
+  if (at(value).block.index == 0) entry(interned.index).main_value = value;
   if (at(value).producer.valid()) at(at(value).producer).stale = true;
   for (const Use& use : at(value).uses) {
     if (use.node.valid()) at(use.node).stale = true;
@@ -110,9 +122,31 @@ void Graph::Rep::Kill(ValueId value) {
   ValueRep& v = at(value);
   if (!v.live) return;
   v.live = false;
-  const auto it = names.find(v.name);
-  if (it->second.main_value == value) it->second.main_value = ValueId{};
-  if (--it->second.count == 0) names.erase(it);
+  if (v.initializer) at(v.block).dead_initializers = true;
+  constant_bytes -= v.tensor != nullptr ? v.tensor->num_bytes() : 0;
+  NameEntry& name = entry(v.name_index);
+  if (name.main_value == value) name.main_value = ValueId{};
+  --name.count;
+}
+
+void Graph::Rep::SetTensor(ValueId value, std::unique_ptr<const Tensor> tensor) {
+  ValueRep& v = at(value);
+  if (v.tensor != nullptr) constant_bytes -= v.tensor->num_bytes();
+  v.tensor = std::move(tensor);
+  if (v.tensor != nullptr) constant_bytes += v.tensor->num_bytes();
+}
+
+void Graph::Rep::AddInitializer(ValueId value) {
+  ValueRep& v = at(value);
+  v.initializer = true;
+  at(v.block).initializers.push_back(value);
+}
+
+void Graph::Rep::DropInitializer(ValueId value) {
+  ValueRep& v = at(value);
+  if (!v.initializer) return;
+  v.initializer = false;
+  at(v.block).dead_initializers = true;
 }
 
 void Graph::Rep::Link(NodeId id, BlockId block, NodeId before) {
@@ -222,16 +256,16 @@ void Graph::Rep::SetOutputAt(NodeId node, int index, ValueId value) {
     former.outputs[static_cast<size_t>(v.output_index)] = ValueId{};
     former.stale = true;
   }
+  DropInitializer(value);
+  SetTensor(value, nullptr);
+  v.tensor_wire = {};
+  v.sparse_proto = nullptr;
   v.producer = node;
   v.output_index = index;
   if (v.block != rep.block) {
     v.block = rep.block;
     RecountUses(value);
   }
-  v.initializer = false;
-  v.tensor_wire = {};
-  v.sparse_proto = nullptr;
-  v.tensor.reset();
 }
 
 std::string Shown(absl::string_view name) {
@@ -269,8 +303,8 @@ void Graph::Rep::Store(NodeId id, const onnx::NodeProto& proto) {
 absl::Status Graph::Rep::DecodeConstant(NodeId id, absl::string_view where) {
   NodeRep& node = at(id);
   if (node.outputs.empty() || !node.outputs[0].valid()) return absl::OkStatus();
-  ValueRep& out = at(node.outputs[0]);
-  out.tensor.reset();
+  const ValueId out = node.outputs[0];
+  SetTensor(out, nullptr);
   NodeFields fields;
   AttributeFields a;
   if (!SplitNode(node.wire, false, &fields) || fields.attributes.size() != 1 ||
@@ -305,7 +339,7 @@ absl::Status Graph::Rep::DecodeConstant(NodeId id, absl::string_view where) {
     const int64_t count = static_cast<int64_t>(strings.size());
     DSPERSE_ASSIGN_OR_RETURN(tensor, Tensor::FromStrings({count}, std::move(strings)));
   }
-  if (tensor) out.tensor = std::make_unique<const Tensor>(*std::move(tensor));
+  if (tensor) SetTensor(out, std::make_unique<const Tensor>(*std::move(tensor)));
   return absl::OkStatus();
 }
 

@@ -56,8 +56,9 @@ struct alignas(64) ValueRep {
   bool initializer = false;
   bool renamed = false;
 
-  std::unique_ptr<const Tensor> tensor;  // initializer or Constant node; null if opaque
+  std::unique_ptr<const Tensor> tensor;  // initializer or Constant node; null if opaque. Rep::SetTensor
   absl::string_view name;                // in Rep::names
+  int32_t name_index = -1;               // in Rep::name_entries
   // The TensorProto of an initializer read from a file, serialised; empty for those that passes made.
   absl::string_view tensor_wire;
   const onnx::SparseTensorProto* sparse_proto = nullptr;
@@ -76,7 +77,8 @@ struct BlockRep {
   std::vector<ValueId> outputs;
   std::vector<int32_t> output_slots;  // as NodeRep::slots
   std::vector<onnx::ValueInfoProto*> output_infos;
-  std::vector<ValueId> initializers;  // dead ones are skipped
+  std::vector<ValueId> initializers;
+  bool dead_initializers = false;  // some are none of the block's any more: Graph::Initializers drops them
   // value_info entries in file order; an invalid id names nothing.
   std::vector<std::pair<ValueId, const onnx::ValueInfoProto*>> infos;
   struct Annotation {
@@ -108,7 +110,7 @@ class PayloadPool {
 
 struct NameEntry {
   ValueId main_value;  // the value of that name in the main graph
-  int32_t count = 0;   // nodes that have or had the name and values that have it, of any block
+  int32_t count = 0;   // nodes that have or had the name and values that have it, of any block; 0: it is free
 };
 
 struct Graph::Rep {
@@ -121,18 +123,23 @@ struct Graph::Rep {
   std::vector<ValueRep> values;
   std::vector<BlockRep> blocks;
   StringPool pool;
-  absl::flat_hash_map<absl::string_view, NameEntry> names;
+  // Names with their place in the list. A name that is free again stays: most are taken again, and a value that
+  // goes knows its place, while a look-up costs several waits for memory.
+  absl::flat_hash_map<absl::string_view, int32_t> names;
+  std::vector<NameEntry> name_entries;
   absl::flat_hash_set<absl::string_view> words;  // operator types and domains
   absl::flat_hash_map<absl::string_view, int64_t> next_suffix;  // FreshName: per hint
   int64_t live_nodes = 0;
+  int64_t constant_bytes = 0;  // of the tensors of live values
   bool frozen = false;
   std::vector<int32_t> positions;  // SortBlock's
 
   // What AllNodes answered, until a list of nodes changes: following the lists of a large graph takes as long as
-  // a simple pass. The mutex is for readers on several threads.
-  std::mutex all_nodes_mutex;
+  // a simple pass.
   std::vector<NodeId> all_nodes;
   bool all_nodes_known = false;
+  // Of lists that are put right when they are asked for, maybe by several threads.
+  std::mutex lists_mutex;
 
   NodeRep& at(NodeId id) { return nodes[static_cast<size_t>(id.index)]; }
   const NodeRep& at(NodeId id) const { return nodes[static_cast<size_t>(id.index)]; }
@@ -146,15 +153,20 @@ struct Graph::Rep {
     return google::protobuf::Arena::CreateMessage<Message>(&arena);
   }
 
-  // The entry of `name` with one more count, and the name as the graph keeps it. `lasting`: the characters
-  // live as long as the graph.
-  std::pair<const absl::string_view, NameEntry>& Intern(absl::string_view name,
-                                                        bool lasting = false);
+  struct Name {
+    absl::string_view name;  // as the graph keeps it
+    int32_t index;
+  };
+  // Counts `name` once more. `lasting`: the characters live as long as the graph.
+  Name Intern(absl::string_view name, bool lasting = false);
+  NameEntry& entry(int32_t name_index) { return name_entries[static_cast<size_t>(name_index)]; }
+  // The entry of `name`, or null.
+  const NameEntry* FindName(absl::string_view name) const;
   absl::string_view Word(absl::string_view word);
   std::string FreshName(absl::string_view hint);
   ValueId NewValue(absl::string_view name, BlockId block);
   // The same where the caller has interned the name.
-  ValueId NewValue(std::pair<const absl::string_view, NameEntry>& name, BlockId block);
+  ValueId NewValue(const Name& name, BlockId block);
   // Inserts a node without bytes, names, inputs and outputs into the block's list and returns its id.
   NodeId NewNode(absl::string_view op_type, absl::string_view domain, BlockId block, NodeId before);
   void Link(NodeId id, BlockId block, NodeId before);
@@ -163,6 +175,11 @@ struct Graph::Rep {
   void Rename(ValueId value, absl::string_view name);
   // The value is gone; its name is free again (a fused weight takes over the name of the one it replaces).
   void Kill(ValueId value);
+  // Of a live value.
+  void SetTensor(ValueId value, std::unique_ptr<const Tensor> tensor);
+  void AddInitializer(ValueId value);
+  // `value` is none any more, or of another block.
+  void DropInitializer(ValueId value);
 
   int32_t AddUse(ValueId value, Use use);
   void DropUse(ValueId value, int32_t slot);
