@@ -59,21 +59,6 @@ bool IsPlainAttributeField(const WireField& field) {
 
 }  // namespace
 
-bool FieldReader::Next(WireField* field) {
-  while (reader_.Next(field)) {
-    if (field->type == kGroupStart) {
-      ++groups_;
-      saw_group_ = true;
-    } else if (field->type == kGroupEnd) {
-      --groups_;
-      saw_group_ = true;
-    } else if (groups_ == 0) {
-      return true;
-    }
-  }
-  return false;
-}
-
 bool SplitNode(absl::string_view node, bool plain_only, NodeFields* fields, PlainAttributes* known) {
   constexpr uint32_t kNodeName = 3;
   constexpr uint32_t kOpType = 4;

@@ -32,7 +32,17 @@ inline constexpr uint32_t kAttributeBody = 6;
 class FieldReader {
  public:
   explicit FieldReader(absl::string_view message) : message_(message), reader_(message) {}
-  bool Next(WireField* field);
+  bool Next(WireField* field) {
+    while (reader_.Next(field)) {
+      const bool group = field->type == kGroupStart || field->type == kGroupEnd;
+      if (!group && groups_ == 0) return true;
+      if (group) {
+        groups_ += field->type == kGroupStart ? 1 : -1;
+        saw_group_ = true;
+      }
+    }
+    return false;
+  }
   // No malformed field so far, no group left open at the end.
   bool ok() const { return reader_.ok() && groups_ == 0; }
   bool saw_group() const { return saw_group_; }

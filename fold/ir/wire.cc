@@ -3,11 +3,14 @@
 namespace dsperse {
 
 void AppendVarint(uint64_t value, std::string* out) {
+  char bytes[kMaxVarintBytes];
+  size_t size = 0;
   while (value >= 0x80) {
-    out->push_back(static_cast<char>(value | 0x80));
+    bytes[size++] = static_cast<char>(value | 0x80);
     value >>= 7;
   }
-  out->push_back(static_cast<char>(value));
+  bytes[size++] = static_cast<char>(value);
+  out->append(bytes, size);
 }
 
 int VarintSize(uint64_t value) {
@@ -27,27 +30,14 @@ void WritePaddedVarint(uint64_t value, size_t size, char* out) {
   out[size - 1] = static_cast<char>(value & 0x7f);
 }
 
-namespace {
-
-// As ReadVarint; most are of one byte.
-inline bool ReadShortVarint(const char** p, const char* end, uint64_t* value) {
-  if (*p < end && static_cast<uint8_t>(**p) < 0x80) {
-    *value = static_cast<uint8_t>(*(*p)++);
-    return true;
-  }
-  return ReadVarint(p, end, value);
-}
-
-}  // namespace
-
-bool WireReader::Next(WireField* field) {
+bool WireReader::NextAny(WireField* field) {
   if (!ok_ || position_ == message_.size()) return false;
   ok_ = false;
   const char* const base = message_.data();
   const char* const end = base + message_.size();
   const char* p = base + position_;
   uint64_t tag = 0;
-  if (!ReadShortVarint(&p, end, &tag) || tag >> 3 == 0 || tag > UINT32_MAX) return false;
+  if (!ReadVarint(&p, end, &tag) || tag >> 3 == 0 || tag > UINT32_MAX) return false;
   field->begin = position_;
   field->number = static_cast<uint32_t>(tag >> 3);
   field->type = static_cast<WireType>(tag & 7);
@@ -56,7 +46,7 @@ bool WireReader::Next(WireField* field) {
   const size_t left = static_cast<size_t>(end - p);
   switch (field->type) {
     case kVarint:
-      if (!ReadShortVarint(&p, end, &field->value)) return false;
+      if (!ReadVarint(&p, end, &field->value)) return false;
       break;
     case kFixed64:
       if (left < 8) return false;
@@ -67,7 +57,7 @@ bool WireReader::Next(WireField* field) {
       p += 4;
       break;
     case kBytes:
-      if (!ReadShortVarint(&p, end, &field->value)) return false;
+      if (!ReadVarint(&p, end, &field->value)) return false;
       if (field->value > static_cast<uint64_t>(end - p)) return false;
       field->body = static_cast<size_t>(p - base);
       p += field->value;

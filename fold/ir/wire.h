@@ -68,11 +68,31 @@ class WireReader {
  public:
   explicit WireReader(absl::string_view message) : message_(message) {}
   // False at the end, or when what follows is no field.
-  bool Next(WireField* field);
+  bool Next(WireField* field) { return NextShort(field) || NextAny(field); }
   bool ok() const { return ok_; }
   size_t position() const { return position_; }
 
  private:
+  // Nearly all fields: bytes or a varint, where the tag and what follows it (length, value) take a byte each.
+  bool NextShort(WireField* field) {
+    const size_t left = message_.size() - position_;
+    if (left < 2 || !ok_) return false;
+    const uint8_t tag = static_cast<uint8_t>(message_[position_]);
+    const uint8_t value = static_cast<uint8_t>(message_[position_ + 1]);
+    const bool bytes = (tag & 7) == kBytes;
+    if (tag < 8 || ((tag | value) & 0x80) != 0 || !(bytes || (tag & 7) == kVarint)) return false;
+    if (bytes && value > left - 2) return false;
+    field->number = tag >> 3;
+    field->type = bytes ? kBytes : kVarint;
+    field->value = value;
+    field->begin = position_;
+    field->tag_end = position_ + 1;
+    field->body = position_ + (bytes ? 2 : 1);
+    field->end = position_ += 2 + (bytes ? value : 0);
+    return true;
+  }
+  bool NextAny(WireField* field);
+
   absl::string_view message_;
   size_t position_ = 0;
   bool ok_ = true;
