@@ -121,6 +121,7 @@ absl::StatusOr<bool> EliminateDuplicateConstants::Run(Graph& graph, PassContext&
     groups.reserve(groups.size() + values.size());
     index.reserve(index.size() + values.size());
     for (ValueId value : values) {
+      if (graph.Uses(value).empty()) continue;
       const Tensor* tensor = graph.ConstantValue(value);
       if (tensor == nullptr) continue;
       DSPERSE_ASSIGN_OR_RETURN(const uint64_t key, Key(*tensor));

@@ -34,7 +34,8 @@ std::vector<NodeId> Candidates(const Graph& graph) {
       for (ValueId input : node.inputs()) {
         if (!input.valid()) continue;
         any = true;
-        candidate = candidate && maybe_constant(input);
+        candidate = maybe_constant(input);
+        if (!candidate) break;
       }
       candidate = candidate && any;
     }

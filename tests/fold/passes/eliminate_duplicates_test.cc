@@ -41,6 +41,16 @@ TEST(EliminateDuplicateConstants, BitsDecide) {
   EXPECT_FALSE(RunPass(EliminateDuplicateConstants(), graph).changed);
 }
 
+TEST(EliminateDuplicateConstants, OneThatNobodyReadsTakesNoReaders) {
+  Graph graph = ParseGraph(R"(
+    g (float[2] x) => (float[2] y) <float[2] unread = {1, 2}, float[2] b = {1, 2}, float[2] c = {1, 2}>
+    { p = Add(x, b) y = Mul(p, c) })");
+  EXPECT_TRUE(RunPass(EliminateDuplicateConstants(), graph).changed);
+  EXPECT_TRUE(graph.FindValue("unread").valid());
+  EXPECT_FALSE(graph.FindValue("c").valid());
+  EXPECT_EQ(graph.Name(graph.node(FindOpNode(graph, "Mul")).input(1)), "b");
+}
+
 TEST(EliminateDuplicateConstants, LargeOnesThatDifferBetweenTheSamples) {
   const auto with = [](float middle) {
     std::vector<float> values(1000, 1.0f);
