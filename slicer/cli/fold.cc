@@ -4,6 +4,7 @@
 #include <ostream>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
@@ -17,6 +18,7 @@
 #include "slicer/cli/json_file.h"
 #include "slicer/cli/lowering_flags.h"
 #include "slicer/cli/model_in_out.h"
+#include "slicer/cli/process_memory.h"
 #include "slicer/receipt.h"
 
 namespace dsperse {
@@ -63,7 +65,8 @@ absl::Status RunFold(FoldFlags& flags, CliContext& context) {
   if (!passes.ok()) return UsageError(passes.status().message());
 
   DSPERSE_RETURN_IF_ERROR(CheckPaths(flags));
-  DSPERSE_ASSIGN_OR_RETURN(const FoldedFile folded, FoldFile(flags.job, context));
+  DSPERSE_ASSIGN_OR_RETURN(FoldedFile done, FoldFile(flags.job, context));
+  const FoldedFile& folded = UntilExit(std::move(done));
   const FileFold& fold = folded.fold;
 
   if (!flags.receipt.empty()) {

@@ -68,15 +68,6 @@ absl::Status HashOutputs(const SavedModel& saved, Receipt* receipt) {
   return absl::OkStatus();
 }
 
-// A place for `value` until the process ends. Taking a graph down node by node costs a good part of what
-// making it did, and the system takes the memory anyway.
-template <typename T>
-T& UntilExit(T value) {
-  static auto& kept = *new std::vector<std::unique_ptr<T>>;  // holds them: none of it is lost
-  kept.push_back(std::make_unique<T>(std::move(value)));
-  return *kept.back();
-}
-
 absl::StatusOr<FoldedFile> FoldOnce(const FoldJob& job, bool check_weights, CliContext& context) {
   FoldedFile result;
   FileFold& fold = result.fold;

@@ -3,6 +3,9 @@
 #define DSPERSE_SLICER_CLI_PROCESS_MEMORY_H_
 
 #include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
 
 namespace dsperse {
 
@@ -11,6 +14,15 @@ namespace dsperse {
 // quarter of the time goes into getting and finding them. For files of a few MB and less, nothing is done.
 // A policy of the process, so a library must not do this.
 void PrepareHeap(uint64_t file_bytes);
+
+// A place for `value` until the process ends. Taking a graph or its report down piece by piece costs a good part of
+// what making it did, and the system takes the memory anyway.
+template <typename T>
+T& UntilExit(T value) {
+  static auto& kept = *new std::vector<std::unique_ptr<T>>;  // holds them: none of it is lost
+  kept.push_back(std::make_unique<T>(std::move(value)));
+  return *kept.back();
+}
 
 }  // namespace dsperse
 
