@@ -91,6 +91,7 @@ class LayoutBuilder {
 
   absl::Status Run();
   int64_t tokens() const { return tokens_; }
+  int64_t tags() const { return static_cast<int64_t>(tags_.size()); }
 
  private:
   struct Frame {
@@ -244,10 +245,10 @@ absl::Status LayoutBuilder::Run() {
   return absl::OkStatus();
 }
 
-int64_t CountTokens(absl::string_view skeleton) {
+bool HasMoreTokens(absl::string_view skeleton, int64_t count) {
   LayoutBuilder builder(skeleton, "", nullptr);
-  if (!builder.Run().ok()) return -1;
-  return builder.tokens();
+  // No more than there are tags: then their messages need no look.
+  return builder.tags() > count && builder.Run().ok() && builder.tokens() > count;
 }
 
 absl::StatusOr<FileLayout> FileLayout::Inline(absl::string_view skeleton,

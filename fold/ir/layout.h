@@ -15,8 +15,8 @@
 
 namespace dsperse {
 
-// Tokens in the tensors of a serialised ModelProto.
-int64_t CountTokens(absl::string_view skeleton);
+// Are there more than `count` tokens in the tensors of a serialised ModelProto?
+bool HasMoreTokens(absl::string_view skeleton, int64_t count);
 
 // Every token is replaced by its payload: as raw_data at that field's place, or as a reference to a data
 // file in which the payloads follow each other at multiples of 64 bytes. All sizes are known before a byte

@@ -317,7 +317,7 @@ absl::Status ReadSkeleton(const std::shared_ptr<const ByteSource>& source, uint6
   Reader reader(source, size, max_bytes, skeleton, payloads);
   DSPERSE_RETURN_IF_ERROR(reader.Run());
   // Tokens that this function has not written can only hide in messages that it copied whole.
-  if (CountTokens(*skeleton) > reader.tokens()) {
+  if (HasMoreTokens(*skeleton, reader.tokens())) {
     return absl::InvalidArgumentError(absl::StrCat(source->name(), ": field number ",
                                                    kPayloadField, " is reserved"));
   }
