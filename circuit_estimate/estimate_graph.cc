@@ -4,7 +4,6 @@
 #include <map>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
 
@@ -51,8 +50,10 @@ absl::StatusOr<GraphEstimate> EstimateGraph(const Graph& graph, Facts& facts,
                                             absl::Span<const NodeRange> slices) {
   ModelView view(&graph, &facts);
   const std::vector<NodeId> all = graph.Nodes(graph.main());
-  absl::flat_hash_map<NodeId, int64_t> positions;
-  for (size_t i = 0; i < all.size(); ++i) positions[all[i]] = static_cast<int64_t>(i);
+  std::vector<int64_t> positions(static_cast<size_t>(graph.NodeLimit()));  // by node
+  for (size_t i = 0; i < all.size(); ++i) {
+    positions[static_cast<size_t>(all[i].index)] = static_cast<int64_t>(i);
+  }
 
   GraphEstimate result;
   result.backend = &backend;
@@ -67,14 +68,20 @@ absl::StatusOr<GraphEstimate> EstimateGraph(const Graph& graph, Facts& facts,
   result.note = counts.note;
   MarkApproximate(view.guessed_sizes() || LacksAPrice(counts), &result.total);
 
+  result.nodes.reserve(counts.nodes.size());
   std::map<std::string, GroupEstimate> by_operator;
   for (NodeCounts& node : counts.nodes) {
     const NodeView seen = graph.node(node.node);
     MarkApproximate(!node.unsupported.empty(), &node.counts);
-    NodeEstimate estimate{node.node, NameOf(seen, positions[node.node]),
-                          std::string(seen.op_type()), node.counts, node.bits};
-    DSPERSE_RETURN_IF_ERROR(
-        CheckOverflow(node.counts, absl::StrCat("node '", estimate.name, "' (", estimate.op, ")")));
+    NodeEstimate& estimate = result.nodes.emplace_back();
+    estimate.node = node.node;
+    estimate.name = NameOf(seen, positions[static_cast<size_t>(node.node.index)]);
+    estimate.op = std::string(seen.op_type());
+    estimate.counts = node.counts;
+    estimate.bits = node.bits;
+    if (node.counts.overflow()) {
+      return CheckOverflow(node.counts, absl::StrCat("node '", estimate.name, "' (", estimate.op, ")"));
+    }
     if (!node.unsupported.empty()) {
       result.unsupported.push_back({estimate.name, estimate.op, std::move(node.unsupported)});
     }
@@ -83,7 +90,6 @@ absl::StatusOr<GraphEstimate> EstimateGraph(const Graph& graph, Facts& facts,
     ++group.nodes;
     group.counts += node.counts;
     group.bits = std::max(group.bits, node.bits);
-    result.nodes.push_back(std::move(estimate));
   }
   DSPERSE_RETURN_IF_ERROR(CheckOverflow(result.total, "the model"));
   for (auto& [name, group] : by_operator) result.operators.push_back(std::move(group));

@@ -158,6 +158,7 @@ class EzklBackend : public Backend {
     };
     counter.AddInputs(range.inputs);
     result.inputs = step();
+    result.nodes.reserve(range.nodes.size());
     for (NodeId id : range.nodes) {
       NodeCounts node;
       node.node = id;

@@ -223,6 +223,8 @@ class ExpanderBackend : public Backend {
     std::vector<ExpanderCounter::Priced> priced;
     Once once;
     RangeCounts result;
+    priced.reserve(range.nodes.size());
+    result.nodes.reserve(range.nodes.size());
     for (NodeId id : range.nodes) {
       priced.push_back(counter.AddNode(id));
       once.Add(priced.back().cost);

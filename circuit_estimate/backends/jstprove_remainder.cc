@@ -239,6 +239,7 @@ class RemainderBackend : public Backend {
     RemainderCounter counter(&view, std::move(observed));
     RangeCounts result;
     result.inputs = result.outputs = result.fixed = result.total = Counts(1);
+    result.nodes.reserve(range.nodes.size());
     for (NodeId id : range.nodes) {
       NodeCounts node;
       node.node = id;

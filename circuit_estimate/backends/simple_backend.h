@@ -26,6 +26,7 @@ class SimpleBackend : public Backend {
                                          const Parameters& parameters) const override {
     RangeCounts result;
     result.inputs = result.outputs = result.fixed = result.total = Counts(1);
+    result.nodes.reserve(range.nodes.size());
     for (NodeId id : range.nodes) {
       SimplePrice price = PriceOf(view, view.graph().node(id), parameters);
       NodeCounts node;

@@ -89,6 +89,7 @@ int32_t Graph::ValueLimit() const { return static_cast<int32_t>(rep_->values.siz
 int32_t Graph::BlockLimit() const { return static_cast<int32_t>(rep_->blocks.size()); }
 
 std::vector<NodeId> Graph::Nodes(BlockId block) const {
+  if (rep_->blocks.size() == 1) return AllNodes();
   std::vector<NodeId> out;
   for (NodeId n = FirstNode(block); n.valid(); n = NextNode(n)) out.push_back(n);
   return out;
