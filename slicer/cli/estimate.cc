@@ -25,6 +25,7 @@
 #include "slicer/cli/json_file.h"
 #include "slicer/cli/lowering_flags.h"
 #include "slicer/cli/model_in_out.h"
+#include "slicer/cli/process_memory.h"
 #include "slicer/cli/slices_of.h"
 
 namespace dsperse {
@@ -181,7 +182,9 @@ absl::StatusOr<std::vector<NodeRange>> SlicesFromPoints(const std::string& point
 }
 
 absl::Status EstimateFile(const EstimateFlags& flags, const Request& request, CliContext& context) {
-  DSPERSE_ASSIGN_OR_RETURN(LoadedModel model, Load(flags.model, context));
+  PrepareHeapFor(flags.model.path);
+  DSPERSE_ASSIGN_OR_RETURN(LoadedModel loaded, Load(flags.model, context));
+  LoadedModel& model = UntilExit(std::move(loaded));
   DSPERSE_RETURN_IF_ERROR(SetInputShapes(flags.shapes, &model.graph));
   if (request.fold.lower) {  // rewrites need sizes
     for (const std::string& notice : DefaultFirstDimensions(&model.graph)) context.Note(notice);

@@ -1,8 +1,6 @@
 #include "slicer/cli/fold_file.h"
 
-#include <filesystem>
 #include <memory>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -109,9 +107,7 @@ absl::StatusOr<FoldedFile> FoldOnce(const FoldJob& job, bool check_weights, CliC
 }  // namespace
 
 absl::StatusOr<FoldedFile> FoldFile(const FoldJob& job, CliContext& context) {
-  std::error_code ignored;
-  const uintmax_t size = std::filesystem::file_size(job.model.path, ignored);
-  if (!ignored) PrepareHeap(size);
+  PrepareHeapFor(job.model.path);
   absl::StatusOr<FoldedFile> result = FoldOnce(job, false, context);
   if (absl::IsOutOfRange(result.status())) result = FoldOnce(job, true, context);
   context.Progress("");

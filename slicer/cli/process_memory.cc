@@ -1,6 +1,9 @@
 #include "slicer/cli/process_memory.h"
 
+#include <cstdint>
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -12,12 +15,14 @@
 
 namespace dsperse {
 
-void PrepareHeap(uint64_t file_bytes) {
+void PrepareHeapFor(const std::string& path) {
 #if defined(__GLIBC__) && defined(MADV_HUGEPAGE)
   constexpr uint64_t kFrom = uint64_t{4} << 20;  // below, zeroing large pages would cost more than they save
   constexpr uint64_t kMost = uint64_t{1} << 28;
   constexpr int kHuge = 1 << 21;
-  if (file_bytes < kFrom) return;
+  std::error_code failed;
+  const uint64_t file_bytes = std::filesystem::file_size(path, failed);
+  if (failed || file_bytes < kFrom) return;
   // Large pieces too shall come from the heap.
   if (mallopt(M_MMAP_THRESHOLD, 1 << 25) != 1) return;
   // Addresses, not memory: what isn't touched takes none.
@@ -34,7 +39,7 @@ void PrepareHeap(uint64_t file_bytes) {
   if (end > aligned) (void)madvise(aligned, static_cast<size_t>(end - aligned), MADV_HUGEPAGE);
   std::free(const_cast<char*>(first));
 #else
-  (void)file_bytes;
+  (void)path;
 #endif
 }
 
