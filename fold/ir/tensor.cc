@@ -51,29 +51,34 @@ DSPERSE_IN_ALL_VARIANTS bool AnyNonFinite(const T* values, int64_t count) {
   return bad != 0;
 }
 
-// out[i] = in[i] · factor(i) for `count` elements; `in` and `out` may be the same place. Blocks of constant
-// length through local arrays: what compilers turn into vector code without options.
-template <typename S, typename D, typename Factor>
-DSPERSE_IN_ALL_VARIANTS bool ScaleElements(const char* in, char* out, int64_t count, Factor factor) {
-  constexpr int64_t kBlock = 16;
+// out[i] = in[i] · factor(i) for elements [*first, count), as many blocks as there are. Of constant length and
+// into a local array, as `in` and `out` may be the same place: what compilers turn into vector code without options.
+// Elements are read one by one, not as an array of their own: wide reads of what was just written in narrower pieces
+// would wait for the writes.
+template <int64_t kBlock, typename S, typename D, typename Factor>
+DSPERSE_IN_ALL_VARIANTS bool ScaleBlocks(const char* in, char* out, int64_t count, Factor factor, int64_t* first) {
   bool finite = true;
-  int64_t i = 0;
+  int64_t i = *first;
   for (; i + kBlock <= count; i += kBlock) {
-    S source[kBlock];
     D result[kBlock];
-    std::memcpy(source, in + i * sizeof(S), sizeof source);
-    for (int64_t k = 0; k < kBlock; ++k) result[k] = Scale<S, D>(source[k], factor(i + k));
-    std::memcpy(out + i * sizeof(D), result, sizeof result);
+    for (int64_t k = 0; k < kBlock; ++k) {
+      S source;
+      std::memcpy(&source, in + (i + k) * static_cast<int64_t>(sizeof(S)), sizeof(S));
+      result[k] = Scale<S, D>(source, factor(i + k));
+    }
+    std::memcpy(out + i * static_cast<int64_t>(sizeof(D)), result, sizeof result);
     finite &= !AnyNonFinite(result, kBlock);
   }
-  for (; i < count; ++i) {
-    S source;
-    std::memcpy(&source, in + i * sizeof(S), sizeof(S));
-    const D result = Scale<S, D>(source, factor(i));
-    std::memcpy(out + i * sizeof(D), &result, sizeof(D));
-    finite &= !AnyNonFinite(&result, 1);
-  }
+  *first = i;
   return finite;
+}
+
+template <typename S, typename D, typename Factor>
+DSPERSE_IN_ALL_VARIANTS bool ScaleElements(const char* in, char* out, int64_t count, Factor factor) {
+  int64_t i = 0;
+  bool finite = ScaleBlocks<64, S, D>(in, out, count, factor, &i);
+  finite &= ScaleBlocks<16, S, D>(in, out, count, factor, &i);
+  return finite & ScaleBlocks<1, S, D>(in, out, count, factor, &i);
 }
 
 // Scales elements [first, first + count) of a tensor whose source type is S and result type D. False if a
