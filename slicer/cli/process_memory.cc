@@ -43,4 +43,10 @@ void PrepareHeapFor(const std::string& path) {
 #endif
 }
 
+void KeepHeapSmall() {
+#if defined(__GLIBC__)
+  mallopt(M_MMAP_THRESHOLD, 1 << 17);  // the default, but fixed
+#endif
+}
+
 }  // namespace dsperse

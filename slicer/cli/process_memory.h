@@ -15,6 +15,10 @@ namespace dsperse {
 // A policy of the process, so a library must not do this.
 void PrepareHeapFor(const std::string& path);
 
+// Large buffers go back to the system as soon as they are freed, where the allocator knows how: by default the heap
+// takes them in after the first few, and they stay between smaller pieces. For commands that hold little else.
+void KeepHeapSmall();
+
 // A place for `value` until the process ends. Taking a graph or its report down piece by piece costs a good part of
 // what making it did, and the system takes the memory anyway.
 template <typename T>

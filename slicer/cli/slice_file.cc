@@ -14,6 +14,7 @@
 #include "fold/suggest.h"
 #include "slicer/cli/exit_code.h"
 #include "slicer/cli/lowering_flags.h"
+#include "slicer/cli/process_memory.h"
 
 namespace dsperse {
 namespace {
@@ -192,6 +193,7 @@ absl::StatusOr<SlicedFile> PlanFile(const SliceJob& job, CliContext& context) {
 }
 
 absl::StatusOr<SlicedFile> SliceFile(const SliceJob& job, CliContext& context) {
+  KeepHeapSmall();
   absl::StatusOr<SlicedFile> result = SliceOnce(job, /*write=*/true, /*check_weights=*/false, context);
   if (absl::IsOutOfRange(result.status())) {
     result = SliceOnce(job, /*write=*/true, /*check_weights=*/true, context);
