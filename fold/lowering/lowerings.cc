@@ -5,6 +5,7 @@
 #include "fold/lowering/lower_constants.h"
 #include "fold/lowering/lower_conv.h"
 #include "fold/lowering/lower_gemm.h"
+#include "fold/lowering/lower_moves.h"
 #include "fold/lowering/lower_pools.h"
 #include "fold/lowering/lower_scale_order.h"
 #include "fold/lowering/lower_variadic.h"
@@ -47,6 +48,7 @@ const std::vector<const Pass*>& Lowerings() {
       Instance<LowerMax>(),
       Instance<LowerMin>(),
       Instance<LowerSum>(),
+      Instance<LowerConcat>(),
       // Last: what these make is first offered to fusion, then lowered in the next round.
       Instance<LowerClip>(),
       Instance<LowerFactor>(),

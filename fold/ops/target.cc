@@ -124,6 +124,18 @@ std::string JstprovePad(const Graph&, const NodeView& node, Facts& facts) {
   return "";
 }
 
+// What is joined along an inner axis isn't contiguous in the compiler's memory, and MatMul, Transpose, Gather,
+// Split and ReduceMean of it are refused, elementwise operators between or not.
+std::string JstproveConcat(const Graph& graph, const NodeView& node, Facts& facts) {
+  const Shape& shape = facts.ShapeOf(node.output(0));
+  const int64_t axis = node.Int("axis", 1);
+  const int outer = static_cast<int>(axis < 0 && shape.has_rank() ? axis + shape.rank() : axis);
+  for (int i = 0; shape.has_rank() && i < std::min(outer, shape.rank()); ++i) {
+    if (shape.dim(i).known() && shape.dim(i).size() != 1) return "an axis with more than one element in front of it";
+  }
+  return NoConstantOperand(graph, node, facts);
+}
+
 std::string JstproveMatMul(const Graph&, const NodeView& node, Facts& facts) {
   if (facts.ConstantOf(node.input(1)) == nullptr) return "";
   const Shape& shape = facts.ShapeOf(node.input(0));
@@ -209,7 +221,8 @@ constexpr TargetRow kJstprove[] = {
     {"BatchNormalization", "never: a run fails on it", &JstproveBatchNormalization},
     {"Cast", ""},
     {"Clip", "bounds 0 or absent, as inputs", &JstproveClip},
-    {"Concat", "no constant operand but zeros", &NoConstantOperand},
+    {"Concat", "along the first axis of more than one element, no constant operand but zeros",
+     &JstproveConcat},
     {"Constant", ""},
     {"Conv", "group 1, dilations 1, two spatial axes, attributes written out, constant kernel",
      &JstproveConv},
