@@ -271,8 +271,9 @@ def page(models):
         lines.append("Built by `make_model`: " + ", ".join(sizes) + ".")
     compared = []
     for name, model in models.items():
-        ways = [way for way in TILE_SIZE if better_of(model, [way])]
-        compared += [ratios(name, model, way) for way in ways or [None]]
+        ways = [way for way in TILE_SIZE if way in model]
+        proving = [way for way in ways if better_of(model, [way])]
+        compared += [ratios(name, model, way) for way in proving or [None] * bool(ways)]
     lines += ["", "## Ours over DSperse's cuts", "",
               "Sums of all that each proves; the last two columns without the slices that DSperse cuts into tiles, each of which "
               "has a proof of its own (ours stays whole in the comparison). *Constant* says whether the file holds a Constant "
