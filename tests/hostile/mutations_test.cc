@@ -36,6 +36,7 @@ using ::dsperse::testing::ReadAll;
 using ::dsperse::testing::TempDir;
 
 constexpr int64_t kMemory = int64_t{512} << 20;  // beyond the size of the file
+constexpr double kMostSeconds = 2;               // of processor time, for one mutation
 
 // Of this process, whatever else the machine does.
 double CpuSeconds() {
@@ -147,22 +148,33 @@ class MutationTest : public ::testing::TestWithParam<std::string> {
     const int64_t peak = PeakBytes();
     std::map<std::string, int> outcomes;
     double slowest = 0;
+    uint64_t slowest_seed = 0;
     for (uint64_t seed = 0; seed < count && !HasFailure(); ++seed) {
       SCOPED_TRACE(absl::StrCat(path.filename().string(), ", seed ", seed));
       const std::string mutated = mutator.Mutate(seed);
-      const double start = CpuSeconds();
-      ++outcomes[Run(mutated, written_out)];
-      const double seconds = CpuSeconds() - start;
-      slowest = std::max(slowest, seconds);
-      // A watchdog for what hangs; not a measurement (1.2 s is the most that was seen, in ezkl_random_forest.onnx).
+      std::string outcome;
+      const auto run = [&] {
+        const double start = CpuSeconds();
+        outcome = Run(mutated, written_out);
+        return CpuSeconds() - start;
+      };
+      double seconds = run();
+      // What shares the machine makes processor time longer too, but not each time: what is slow stays slow.
+      for (int again = 0; again < 4 && seconds >= kMostSeconds && !kSanitized; ++again) seconds = std::min(seconds, run());
+      ++outcomes[outcome];
+      if (seconds > slowest) {
+        slowest = seconds;
+        slowest_seed = seed;
+      }
       if (!kSanitized) {
-        EXPECT_LT(seconds, 10);
+        EXPECT_LT(seconds, kMostSeconds);
       }
     }
     for (const auto& [outcome, times] : outcomes) RecordProperty(outcome, times);
     std::printf("%s: whole: %s; mutated:", path.filename().c_str(), whole.c_str());
     for (const auto& [outcome, times] : outcomes) std::printf(" %d %s,", times, outcome.c_str());
-    std::printf(" slowest %.2f s, memory +%lld MiB\n", slowest, static_cast<long long>((PeakBytes() - peak) >> 20));
+    std::printf(" slowest %.2f s (seed %llu), memory +%lld MiB\n", slowest, static_cast<unsigned long long>(slowest_seed),
+                static_cast<long long>((PeakBytes() - peak) >> 20));
     EXPECT_GT(outcomes["not loaded"], 0);
     EXPECT_GT(outcomes.size(), 1u);
     if (!kSanitized) {
