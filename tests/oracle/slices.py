@@ -34,8 +34,9 @@ def builders():
 
 
 def layer_tensors(model, count=3):
-    """Some tensors to cut behind: results of nodes of the main graph, spread over it."""
-    results = [node.output[0] for node in onnx.load(model).graph.node if node.op_type not in ("Constant", "Identity")]
+    """Some tensors to cut behind: results of nodes of the main graph that stay nodes, spread over it."""
+    results = [node.output[0] for node in onnx.load(model).graph.node
+               if node.op_type not in ("Constant", "ConstantOfShape", "Identity")]
     step = max(1, len(results) // (count + 1))
     return results[step::step][:count]
 
