@@ -221,6 +221,15 @@ absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options) {
     DSPERSE_RETURN_IF_ERROR(
         ConstantsToInitializers(graph, facts, options.max_initializer_bytes).status());
   }
+  // A slice of nodes that nobody reads would have no output. What made the size of a ConstantOfShape is such a node
+  // now, and without folding there may have been others.
+  FoldOptions dead_nodes;
+  dead_nodes.passes = "eliminate_dead_nodes";
+  DSPERSE_ASSIGN_OR_RETURN(const FoldReport swept, FoldModel(graph, dead_nodes));
+  if (const int64_t gone = swept.before.nodes - swept.after.nodes; gone > 0) {
+    out.notices.push_back(absl::StrCat(gone, gone == 1 ? " node whose result" : " nodes whose results",
+                                       " nobody reads ", gone == 1 ? "is" : "are", " left out"));
+  }
   out.graph = std::make_unique<Graph>(std::move(graph));
   out.facts = std::make_unique<Facts>(out.graph.get());
 

@@ -20,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::dsperse::testing::ParseGraph;
 using ::dsperse::testing::SeededInputs;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -77,6 +78,22 @@ TEST_F(PrepareTest, EveryPolicyGivesADirectoryThatComputesTheModel) {
     const Difference d = *CompareTensors(want[0], (*whole)[0], 1e-5);
     EXPECT_TRUE(d.agree) << d.reason;
   }
+}
+
+// ONNX Runtime runs no model without outputs, and a proof of it would prove nothing.
+TEST_F(PrepareTest, NodesThatNobodyReadsAreInNoSlice) {
+  PrepareOptions options;
+  options.fold = false;
+  options.plan.policy = Policy::kPoints;
+  options.plan.cuts = {"y"};
+  const absl::StatusOr<Prepared> prepared =
+      Prepare(ParseGraph("g (float[1,4] x) => (float[1,4] y) "
+                         "{ s = Shape(x)  c = ConstantOfShape(s)  y = Add(x, c)  d = Cast<to = 1>(s) }"),
+              options);
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  EXPECT_EQ(testing::Ops(*prepared->graph), "Add");
+  EXPECT_THAT(prepared->notices, ElementsAre("2 nodes whose results nobody reads are left out"));
+  for (const Slice& slice : prepared->plan.slices) EXPECT_FALSE(slice.outputs.empty());
 }
 
 TEST_F(PrepareTest, TwoRunsWriteTheSameBytes) {
