@@ -205,7 +205,7 @@ Shape Graph::DeclaredShape(ValueId id) const {
 }
 
 ValueId Graph::FindValue(absl::string_view name) const {
-  const NameEntry* const found = rep_->FindName(name);
+  const NameEntry* const found = rep_->names.Find(name);
   return found != nullptr && IsLive(found->main_value) ? found->main_value : ValueId{};
 }
 

@@ -103,7 +103,7 @@ NodeId Graph::AddNode(NewNode spec, NodeId before) {
   }
   if (spec.name.empty() && node(id).output().valid()) spec.name = std::string(Name(node(id).output()));
   const std::string name = rep_->FreshName(spec.name);
-  rep_->at(id).name = rep_->Intern(name).name;
+  rep_->at(id).name = rep_->names.at(rep_->Intern(name)).name;
   proto.set_name(name);
   rep_->Store(id, proto);
   rep_->at(id).stale = true;
@@ -252,7 +252,7 @@ void Graph::InlineBody(BlockId body, NodeId before) {
     value.block = target;
     rep_->RecountUses(v);
     // A sibling body, or one below the target, may have a value of the same name.
-    NameEntry& name = rep_->entry(value.name_index);
+    NameEntry& name = rep_->names.at(value.name_place);
     if (name.count > 1) {
       rep_->Rename(v, rep_->FreshName(value.name));
     } else if (target == main()) {

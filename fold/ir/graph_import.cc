@@ -188,8 +188,7 @@ class Importer {
     const size_t values = lists.inputs.size() + lists.initializers.size() + lists.nodes.size();
     rep_.nodes.reserve(lists.nodes.size());
     rep_.values.reserve(values + values / 2);  // passes make new ones; what stays unused is never touched
-    rep_.names.reserve(lists.nodes.size() + values);
-    rep_.name_entries.reserve(lists.nodes.size() + values);
+    rep_.names.Reserve(2 * lists.nodes.size() + values);  // with a bias for each fused node
   }
 
   // The value `name` means in `block`, or none.
@@ -198,7 +197,7 @@ class Importer {
       const auto& scope = scopes_[static_cast<size_t>(b.index)];
       if (const auto it = scope.find(name); it != scope.end()) return it->second;
     }
-    const NameEntry* const found = rep_.FindName(name);
+    const NameEntry* const found = rep_.names.Find(name);
     return found == nullptr ? ValueId{} : found->main_value;
   }
 
@@ -218,9 +217,9 @@ class Importer {
     };
     DSPERSE_RETURN_IF_ERROR(Charge(kValueCost));
     if (block.index == 0) {
-      const Graph::Rep::Name interned = rep_.Intern(name, true);
-      if (rep_.entry(interned.index).main_value.valid()) return twice();
-      return rep_.NewValue(interned, block);
+      const int32_t place = rep_.Intern(name, true);
+      if (rep_.names.at(place).main_value.valid()) return twice();
+      return rep_.NewValue(place, block);
     }
     if (LookupHere(block, name).valid()) return twice();
     const bool shadows = Lookup(rep_.at(block).parent, name).valid();
@@ -313,11 +312,11 @@ class Importer {
     ValueId value;
     if (id.index == 0) {  // as below, with one look-up
       DSPERSE_RETURN_IF_ERROR(Charge(kValueCost));
-      const Graph::Rep::Name interned = rep_.Intern(name, true);
-      NameEntry& entry = rep_.entry(interned.index);
+      const int32_t place = rep_.Intern(name, true);
+      NameEntry& entry = rep_.names.at(place);
       value = entry.main_value;
       if (value.valid()) --entry.count;  // it has been counted
-      if (!value.valid()) value = rep_.NewValue(interned, id);
+      if (!value.valid()) value = rep_.NewValue(place, id);
     } else {
       value = LookupHere(id, name);
       if (!value.valid()) {

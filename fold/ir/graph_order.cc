@@ -210,7 +210,7 @@ absl::Status Graph::Verify() const {
     // Names along the path to the main graph.
     if (b == main()) continue;
     for (absl::string_view name : local) {
-      const NameEntry* const found = rep.FindName(name);
+      const NameEntry* const found = rep.names.Find(name);
       if (found != nullptr && IsLive(found->main_value)) return Broken(absl::StrCat("'", name, "' shadows an outer value"));
     }
   }

@@ -42,18 +42,11 @@ absl::string_view PayloadPool::Add(absl::string_view bytes, std::shared_ptr<cons
   return absl::string_view(place, bytes.size());
 }
 
-Graph::Rep::Name Graph::Rep::Intern(absl::string_view name, bool lasting) {
-  const auto it = names.lazy_emplace(name, [&](const auto& make) {
-    make(lasting ? name : pool.Add(name), static_cast<int32_t>(name_entries.size()));
-    name_entries.emplace_back();
-  });
-  ++entry(it->second).count;
-  return {it->first, it->second};
-}
-
-const NameEntry* Graph::Rep::FindName(absl::string_view name) const {
-  const auto it = names.find(name);
-  return it == names.end() ? nullptr : &name_entries[static_cast<size_t>(it->second)];
+int32_t Graph::Rep::Intern(absl::string_view name, bool lasting) {
+  const int32_t place =
+      names.PlaceOf(name, [&](absl::string_view made) { return lasting ? made : pool.Add(made); });
+  ++names.at(place).count;
+  return place;
 }
 
 absl::string_view Graph::Rep::Word(absl::string_view word) {
@@ -63,7 +56,7 @@ absl::string_view Graph::Rep::Word(absl::string_view word) {
 std::string Graph::Rep::FreshName(absl::string_view hint) {
   if (hint.empty()) hint = "value";
   const auto is_free = [this](absl::string_view name) {
-    const NameEntry* const found = FindName(name);
+    const NameEntry* const found = names.Find(name);
     return found == nullptr || found->count == 0;
   };
   if (is_free(hint)) return std::string(hint);
@@ -79,13 +72,14 @@ ValueId Graph::Rep::NewValue(absl::string_view name, BlockId block) {
   return NewValue(Intern(name), block);
 }
 
-ValueId Graph::Rep::NewValue(const Name& name, BlockId block) {
+ValueId Graph::Rep::NewValue(int32_t name_place, BlockId block) {
   const ValueId id{static_cast<int32_t>(values.size())};
   ValueRep& value = values.emplace_back();
+  NameEntry& name = names.at(name_place);
   value.name = name.name;
-  value.name_index = name.index;
+  value.name_place = name_place;
   value.block = block;
-  if (block.index == 0 && !entry(name.index).main_value.valid()) entry(name.index).main_value = id;
+  if (block.index == 0 && !name.main_value.valid()) name.main_value = id;
   return id;
 }
 
@@ -105,13 +99,13 @@ void Graph::Rep::DropDeadInputs(BlockId block) {
 }
 
 void Graph::Rep::Rename(ValueId value, absl::string_view name) {
-  NameEntry& old = entry(at(value).name_index);
+  NameEntry& old = names.at(at(value).name_place);
   if (old.main_value == value) old.main_value = ValueId{};
-  const Name interned = Intern(name);
-  at(value).name = interned.name;
-  at(value).name_index = interned.index;
+  const int32_t place = Intern(name);
+  at(value).name = names.at(place).name;
+  at(value).name_place = place;
   at(value).renamed = true;
-  if (at(value).block.index == 0) entry(interned.index).main_value = value;
+  if (at(value).block.index == 0) names.at(place).main_value = value;
   if (at(value).producer.valid()) at(at(value).producer).stale = true;
   for (const Use& use : at(value).uses) {
     if (use.node.valid()) at(use.node).stale = true;
@@ -124,7 +118,7 @@ void Graph::Rep::Kill(ValueId value) {
   v.live = false;
   if (v.initializer) at(v.block).dead_initializers = true;
   constant_bytes -= v.tensor != nullptr ? v.tensor->num_bytes() : 0;
-  NameEntry& name = entry(v.name_index);
+  NameEntry& name = names.at(v.name_place);
   if (name.main_value == value) name.main_value = ValueId{};
   --name.count;
 }

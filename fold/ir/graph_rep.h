@@ -12,6 +12,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/container/inlined_vector.h"
+#include "absl/hash/hash.h"
 #include "absl/strings/string_view.h"
 #include "fold/ir/graph.h"
 #include "fold/ir/tensor_proto.h"
@@ -58,7 +59,7 @@ struct alignas(64) ValueRep {
 
   std::unique_ptr<const Tensor> tensor;  // initializer or Constant node; null if opaque. Rep::SetTensor
   absl::string_view name;                // in Rep::names
-  int32_t name_index = -1;               // in Rep::name_entries
+  int32_t name_place = -1;               // in Rep::names
   // The TensorProto of an initializer read from a file, serialised; empty for those that passes made.
   absl::string_view tensor_wire;
   const onnx::SparseTensorProto* sparse_proto = nullptr;
@@ -109,8 +110,54 @@ class PayloadPool {
 };
 
 struct NameEntry {
-  ValueId main_value;  // the value of that name in the main graph
-  int32_t count = 0;   // nodes that have or had the name and values that have it, of any block; 0: it is free
+  absl::string_view name;  // lives as long as the graph
+  ValueId main_value;      // the value of that name in the main graph
+  int32_t count = 0;       // nodes that have or had the name and values that have it, of any block; 0: it is free
+};
+
+// Names in the order they came, found by a table of their places: four bytes for each, so that the table of a large
+// graph stays in the cache. A name that is free again keeps its place: most are taken again, and a value that goes
+// knows the place, while a look-up costs several waits for memory.
+class NameTable {
+ public:
+  void Reserve(size_t names) {
+    entries_.reserve(names);
+    places_.reserve(names);
+  }
+  NameEntry& at(int32_t place) { return entries_[static_cast<size_t>(place)]; }
+  // Null if it never was there.
+  const NameEntry* Find(absl::string_view name) const {
+    const auto it = places_.find(name);
+    return it == places_.end() ? nullptr : &entries_[static_cast<size_t>(*it)];
+  }
+  // The place of `name`; where it is new, of `keep(name)`, the same characters in a place that lasts.
+  template <typename Keep>
+  int32_t PlaceOf(absl::string_view name, const Keep& keep) {
+    return *places_.lazy_emplace(name, [&](const auto& make) {
+      entries_.emplace_back().name = keep(name);
+      make(static_cast<int32_t>(entries_.size()) - 1);
+    });
+  }
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    const std::vector<NameEntry>* entries;
+    size_t operator()(absl::string_view name) const { return absl::HashOf(name); }
+    size_t operator()(int32_t place) const { return (*this)((*entries)[static_cast<size_t>(place)].name); }
+  };
+  struct Equal {
+    using is_transparent = void;
+    const std::vector<NameEntry>* entries;
+    bool operator()(int32_t a, int32_t b) const { return a == b; }
+    bool operator()(int32_t place, absl::string_view name) const {
+      return (*entries)[static_cast<size_t>(place)].name == name;
+    }
+    bool operator()(absl::string_view name, int32_t place) const { return (*this)(place, name); }
+  };
+
+  std::vector<NameEntry> entries_;
+  absl::flat_hash_set<int32_t, Hash, Equal> places_{0, Hash{&entries_}, Equal{&entries_}};
 };
 
 struct Graph::Rep {
@@ -123,10 +170,7 @@ struct Graph::Rep {
   std::vector<ValueRep> values;
   std::vector<BlockRep> blocks;
   StringPool pool;
-  // Names with their place in the list. A name that is free again stays: most are taken again, and a value that
-  // goes knows its place, while a look-up costs several waits for memory.
-  absl::flat_hash_map<absl::string_view, int32_t> names;
-  std::vector<NameEntry> name_entries;
+  NameTable names;
   absl::flat_hash_set<absl::string_view> words;  // operator types and domains
   absl::flat_hash_map<absl::string_view, int64_t> next_suffix;  // FreshName: per hint
   int64_t live_nodes = 0;
@@ -153,20 +197,13 @@ struct Graph::Rep {
     return google::protobuf::Arena::CreateMessage<Message>(&arena);
   }
 
-  struct Name {
-    absl::string_view name;  // as the graph keeps it
-    int32_t index;
-  };
-  // Counts `name` once more. `lasting`: the characters live as long as the graph.
-  Name Intern(absl::string_view name, bool lasting = false);
-  NameEntry& entry(int32_t name_index) { return name_entries[static_cast<size_t>(name_index)]; }
-  // The entry of `name`, or null.
-  const NameEntry* FindName(absl::string_view name) const;
+  // Counts `name` once more and answers its place in `names`. `lasting`: the characters live as long as the graph.
+  int32_t Intern(absl::string_view name, bool lasting = false);
   absl::string_view Word(absl::string_view word);
   std::string FreshName(absl::string_view hint);
   ValueId NewValue(absl::string_view name, BlockId block);
   // The same where the caller has interned the name.
-  ValueId NewValue(const Name& name, BlockId block);
+  ValueId NewValue(int32_t name_place, BlockId block);
   // Inserts a node without bytes, names, inputs and outputs into the block's list and returns its id.
   NodeId NewNode(absl::string_view op_type, absl::string_view domain, BlockId block, NodeId before);
   void Link(NodeId id, BlockId block, NodeId before);
