@@ -58,7 +58,7 @@ CASES = {
     "global_max": (IMAGE, [("GlobalMaxPool", ["x"], {})]),
     "pool_order": (IMAGE, [("Relu", ["x"], {}), ("MaxPool", ["_"], {"kernel_shape": [2, 2], "strides": [2, 2]})]),
     "sum": (IMAGE, [("Neg", ["x"], {}), ("Sum", ["_", "x", "x"], {})]),
-    "concat_features": (ROWS, [("Neg", ["x"], {}), ("Concat", ["x", "_"], {"axis": 1}), ("MatMul", ["_", weights(16, 3)], {})]),
+    "concat_features": ((1, 2, 8), [("Neg", ["x"], {}), ("Concat", ["x", "_"], {"axis": 2}), ("MatMul", ["_", weights(16, 3)], {})]),
 }
 
 
