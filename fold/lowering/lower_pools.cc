@@ -44,6 +44,27 @@ absl::StatusOr<Matched<Rewrite>> MatchMean(const NodeView& node, const std::vect
   }});
 }
 
+// A window of this many taps at most is taken apart by Slices.
+constexpr int64_t kMostSlices = 16;
+
+// Windows that tile the image, as the sum of one Slice a tap: DSperse loses count of the elements behind a Concat of
+// unequal parts and refuses a Reshape there, as a DenseNet has it.
+void ReplaceBySlices(Rewriter& r, DType type, const Dims& in, const std::vector<int64_t>& kernel, int64_t taps) {
+  const ValueId x = r.anchor().input(0);
+  std::vector<int64_t> axes, ends(in.begin() + 2, in.end());
+  for (size_t a = 0; a < kernel.size(); ++a) axes.push_back(static_cast<int64_t>(a) + 2);
+  const ValueId to = r.Ints(ends, "ends"), along = r.Ints(axes, "axes"), steps = r.Ints(kernel, "steps");
+  std::vector<int64_t> start(kernel.size(), 0);
+  ValueId sum;
+  for (int64_t tap = 0; tap < taps; ++tap) {
+    const std::string name = absl::StrCat("tap_", tap);
+    const ValueId part = r.Emit("Slice", {x, r.Ints(start, absl::StrCat(name, "_starts")), to, along, steps}, name);
+    sum = tap == 0 ? part : r.Emit("Add", {sum, part}, absl::StrCat("sum_", tap));
+    for (size_t a = kernel.size(); a-- > 0 && ++start[a] == kernel[a];) start[a] = 0;
+  }
+  r.Replace("Div", {sum, r.Scalar(type, static_cast<double>(taps), "count")});
+}
+
 // Swaps the anchor, a MaxPool, with the activation it reads.
 void SwapPool(Rewriter& r) {
   Graph& g = r.graph();
@@ -104,6 +125,16 @@ absl::StatusOr<Matched<Rewrite>> LowerAveragePool::Match(const Graph&, const Nod
   for (size_t a = 0; a < axes; ++a) {
     const int64_t size = (*in)[a + 2];
     tiles &= kernel[a] >= 1 && (size == kernel[a] || (kernel[a] == strides[a] && size % kernel[a] == 0));
+  }
+  if (tiles && std::equal(kernel.begin(), kernel.end(), in->begin() + 2)) {
+    std::vector<int64_t> image;
+    for (size_t a = 0; a < axes; ++a) image.push_back(static_cast<int64_t>(a) + 2);
+    return MatchMean(node, image, true, facts);
+  }
+  if (tiles && taps <= kMostSlices && node.opset() >= 10) {
+    return dsperse::Match(Rewrite{"written as a sum of Slices and Div", [=](Rewriter& r) {
+      ReplaceBySlices(r, type, *in, kernel, taps);
+    }});
   }
   if (tiles) {
     // [N, C, H, W] → [N, C, H/k, k, W/k, k], mean over the window axes.

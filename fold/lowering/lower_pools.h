@@ -1,7 +1,8 @@
 // Pools in forms that a target proves, or proves for less.
 //
-//   lower_average_pool         windows that tile the image: Reshape, ReduceSum, Div; others: a depthwise
-//                              Conv with weights 1/K                                      re-rounded
+//   lower_average_pool         windows that tile the image: of up to 16 taps a sum of Slices and Div, of more
+//                              Reshape, ReduceSum, Div; one window: ReduceSum, Div; others: a depthwise Conv
+//                              with weights 1/K                                           re-rounded
 //   lower_global_average_pool  ReduceSum and Div, where the price falls                   re-rounded
 //   lower_reduce_mean          ReduceSum and Div: JSTprove's own mean is wrong below zero re-rounded
 //   lower_global_max_pool      MaxPool with the image as its window                       same
@@ -20,7 +21,7 @@
 namespace dsperse {
 
 DSPERSE_NODE_LOWERING(LowerAveragePool, "lower_average_pool", "AveragePool", kReRounded,
-                      "AveragePool as Reshape, ReduceSum and Div, or as a depthwise Conv");
+                      "AveragePool as a sum and Div, or as a depthwise Conv");
 DSPERSE_NODE_LOWERING(LowerReduceMean, "lower_reduce_mean", "ReduceMean", kReRounded,
                       "ReduceMean as ReduceSum and Div");
 DSPERSE_NODE_LOWERING(LowerGlobalMaxPool, "lower_global_max_pool", "GlobalMaxPool", kSame,
