@@ -155,11 +155,11 @@ class DsperseBackend : public SimpleBackend {
     if (op == "ReduceMax") return {in + Count(kCompare) * in};
     if (op == "TopK") return {Count(8) * in};
     const Dims* in_dims = view.ShapeOf(node.input(0));
+    const Dims* out_dims = view.ShapeOf(node.output(0));
     if ((op == "MaxPool" || op == "AveragePool" || op == "GlobalAveragePool") &&
-        in_dims != nullptr && in_dims->size() > 2) {
+        in_dims != nullptr && in_dims->size() > 2 && out_dims != nullptr && out_dims->size() > 2) {
       const Count plane = Product(absl::MakeConstSpan(*in_dims).subspan(2));
-      const Count out_plane =
-          Product(absl::MakeConstSpan(*view.ShapeOf(node.output(0))).subspan(2));
+      const Count out_plane = Product(absl::MakeConstSpan(*out_dims).subspan(2));
       if (op == "MaxPool") return {out * plane * Count(7)};  // the plane stands for the window
       if (op == "GlobalAveragePool") return {out * plane + rescaled};
       const Count window(out_plane.value() == 0 ? 0 : plane.value() / out_plane.value());

@@ -127,7 +127,7 @@ ExpanderCounter::Readers ExpanderCounter::CountReaders(const Node& node) {
     const NodeView conv = graph.node(readers[0]);
     const absl::StatusOr<Window> window = WindowOf(view_, conv);
     const Dims* weight = view_.ShapeOf(conv.input(1));
-    if (window.ok() && weight != nullptr && node.out->size() == 4) {
+    if (window.ok() && weight != nullptr && weight->size() == 4 && node.out->size() == 4) {
       const Count planes = Count((*node.out)[0]) * Count((*node.out)[1]);
       for (const TapCount& cover : CoverHistogram(*window)) {
         const Count times = cover.taps * Count((*weight)[0]);

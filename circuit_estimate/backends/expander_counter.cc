@@ -102,7 +102,7 @@ ExpanderCounter::Priced ExpanderCounter::AddNode(NodeId id) {
   double bound = 1;
   if (!view.domain().empty()) {
     priced.refused = absl::StrCat("operators of domain ", view.domain(), " are unknown to it");
-  } else if (node.out == nullptr || (view.input(0).valid() && node.in == nullptr)) {
+  } else if (node.in == nullptr || node.out == nullptr) {
     priced.refused = "shapes are not known";
   } else {
     bound = Price(node, &priced);

@@ -80,6 +80,10 @@ double ExpanderCounter::Convolution(const Node& node, Priced* priced) {
   const std::optional<double> bound = WeightedBound(node, priced);
   const Dims* weight = view_.ShapeOf(view.input(1));
   if (!bound.has_value() || weight == nullptr) return in;
+  if (weight->size() != 4) {
+    priced->refused = absl::StrCat("weights of rank ", weight->size());
+    return in;
+  }
   const int bits = Need(*bound, priced);
   if (view.Is("ConvTranspose")) {
     priced->cost.products +=

@@ -92,7 +92,7 @@ std::string EzklCounter::AddNode(NodeId id) {
     int data = 0;
     if (!node.Is("BatchNormalization")) IsPerChannelConstant(node, &data);
     result = {ScaleOf(node.input(data)), After::kKeep, ""};
-  } else if (priced.out == nullptr || (first.valid() && priced.in == nullptr)) {
+  } else if (priced.in == nullptr || priced.out == nullptr) {
     result = {priced.scale, After::kKeep, "shapes are not known"};
   } else if (!node.domain().empty()) {
     result = {priced.scale, After::kKeep,
@@ -193,6 +193,9 @@ EzklCounter::Result EzklCounter::Conv(const Node& node) {
   if (weight == nullptr) return {node.scale, After::kKeep, "shape of the kernel is not known"};
   if (node.in->size() != 4) {
     return {node.scale, After::kKeep, "Conv over one or three spatial axes is refused"};
+  }
+  if (weight->size() != 4 || node.out->size() != 4) {
+    return {node.scale, After::kKeep, "shapes of input, kernel and result don't fit"};
   }
   for (int64_t dilation : view.Ints("dilations")) {
     if (dilation != 1) return {node.scale, After::kKeep, "Conv with dilation above 1 is refused"};

@@ -110,6 +110,8 @@ class RemainderCounter {
         *refused = "Conv with group > 1";
       } else if (op == "Conv" && out->size() != 4) {
         *refused = "Conv over other than two spatial axes";
+      } else if (weight->size() != (op == "Conv" ? 4u : 2u)) {
+        *refused = absl::StrCat("weights of rank ", weight->size());
       }
       if (!refused->empty()) return Count(0);
       Count taps;

@@ -68,7 +68,8 @@ class R1csBackend : public SimpleBackend {
     if (!node.domain().empty())
       return {0, true, absl::StrCat("no template for domain ", node.domain())};
     if (view.ShapeOf(node.output(0)) == nullptr) return {0, true, "shapes are not known"};
-    if (op == "Conv" && weight != nullptr) {
+    if (op == "Conv") {
+      if (weight == nullptr || weight->size() < 2) return {0, true, "shape of the kernel is not known"};
       // Padding is added by the caller as zeros, so taps in the border count.
       return {products ? n * Product(absl::MakeConstSpan(*weight).subspan(1)) : Count(0)};
     }

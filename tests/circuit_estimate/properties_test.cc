@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -312,6 +313,41 @@ TEST(EstimatePropertiesTest, CountsThatLeaveSixtyFourBitsAreAnError) {
       EstimateGraph(graph, facts, *backend, Parameters(backend->parameters()));
   EXPECT_EQ(estimate.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_NE(estimate.status().message().find("a count exceeds 64 bits"), absl::string_view::npos);
+}
+
+// A file may say anything of its weights, leave inputs out, and give the result a shape none the less.
+TEST(EstimatePropertiesTest, InputsOfAnyRankOrNoneHaveAPriceOrAReason) {
+  const std::vector<std::string> nodes = {
+      "Conv<kernel_shape = [1, 1]>($0, $1)", "Conv<kernel_shape = [3, 3], pads = [1, 1, 1, 1]>($0, $1)",
+      "Conv($0, $1)", "ConvTranspose<kernel_shape = [1, 1]>($0, $1)", "Gemm($0, $1, $1)", "Gemm($1, $0, $1)",
+      "MatMul($0, $1)", "BatchNormalization($0, $1, $1, $1, $1)", "Add($0, $1)", "Mul($0, $1)", "Div($0, $1)",
+      "Pow($0, $1)", "Max($0, $1)", "Clip($0, $1, $1)", "Relu($0)", "Sigmoid($0)", "Softmax($0)",
+      "MaxPool<kernel_shape = [1, 1]>($0)", "AveragePool<kernel_shape = [1, 1], strides = [1, 1]>($0)",
+      "GlobalAveragePool($0)", "ReduceSum($0, $1)", "ReduceMean($0)", "Concat<axis = 0>($0, $1)", "Where($0, $1, $1)",
+      "LayerNormalization($0, $1)", "Flatten($0)", "Gather($0, $1)", "TopK($0, $1)"};
+  constexpr std::pair<const char*, const char*> kInputs[] = {{"a", "w"}, {"", "w"}, {"a", ""}, {"w", "a"}};
+  for (const char* weights : {"float w = {2}", "float[1] w = {2}", "float[1,1] w = {2}", "float[1,1,1] w = {2}",
+                              "float[1,1,1,1] w = {2}", "float[1,1,1,1,1] w = {2}"}) {
+    for (const std::string& node : nodes) {
+      for (const char* in : {"float[1,1,4,4]", "float[1,1]", "float[3]"}) {
+        for (const char* out : {"float[1,1,4,4]", "float[1,1]", "float[1]"}) {
+          for (const auto& [first, second] : kInputs) {
+            const std::string text =
+                absl::Substitute("g ($0 x) => ($1 y) <$2> { a = Mul(x, x) y = $3 }", in, out, weights,
+                                 absl::Substitute(node, first, second));
+            const Graph graph = ParseGraph(text);
+            for (const Backend* backend : AllBackends()) {
+              SCOPED_TRACE(absl::StrCat(backend->name(), ": ", text));
+              Facts facts(&graph);
+              const absl::StatusOr<GraphEstimate> estimate =
+                  EstimateGraph(graph, facts, *backend, Parameters(backend->parameters()));
+              EXPECT_TRUE(estimate.ok() || absl::IsInvalidArgument(estimate.status())) << estimate.status();
+            }
+          }
+        }
+      }
+    }
+  }
 }
 
 TEST(EstimatePropertiesTest, AnOpenBatchCountsAsOne) {
