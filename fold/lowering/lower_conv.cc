@@ -178,6 +178,12 @@ absl::StatusOr<Matched<Rewrite>> LowerGroupedConv::Match(const Graph& graph, con
   if (group < 1 || out_channels % group != 0) {
     return NoMatch<Rewrite>(absl::StrCat(out_channels, " channels do not divide into ", group, " groups"));
   }
+  // One kernel each is made: a kernel without channels, or one that isn't stored, may claim any number of them.
+  constexpr int64_t kMostGroups = int64_t{1} << 16;
+  if (group > out_channels || group > kMostGroups) {
+    return NoMatch<Rewrite>(
+        absl::StrCat(group, " groups of ", out_channels, " channels, more than ", std::min(out_channels, kMostGroups)));
+  }
   const int64_t out_each = out_channels / group;
   std::optional<Tensor> bias;
   if (node.input(2).valid()) {

@@ -265,6 +265,16 @@ TEST(LoweringsTest, GroupedConvDeclinesWithAComputedKernel) {
   EXPECT_THAT(Misses(RunFold(graph, Lowering())), Contains(HasSubstr("its kernel: 'w'")));
 }
 
+// 0 divides by any number.
+TEST(LoweringsTest, GroupedConvDeclinesWithMoreGroupsThanChannels) {
+  Graph graph = ParseGraph(
+      "g (float[1, 2, 3, 3] x) => (float[1, 0, 3, 3] y) <float[0, 1, 1, 1] w = {}> "
+      "{ y = Conv <group = 1099511627776, kernel_shape = [1, 1], strides = [1, 1], dilations = [1, 1]> (x, w) }");
+  const absl::StatusOr<FoldReport> report = FoldModel(graph, Lowering());
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_THAT(Misses(*report), Contains(HasSubstr("1099511627776 groups of 0 channels")));
+}
+
 TEST(LoweringsTest, DilatedKernelIsSpreadWithZeros) {
   Graph graph = ParseGraph(
       "g (float[1,1,5,5] x) => (float[1,1,3,3] y) <float[1,1,2,2] w = {1, 2, 3, 4}> "
