@@ -102,7 +102,7 @@ def main():
     parser.add_argument("--bin", default=os.path.join(TOP, "build", "release", "bin"))
     parser.add_argument("--torchvision", default=os.path.join(cache, "torchvision"))
     parser.add_argument("--light", default=os.path.join(TOP, "..", "shared", "corpus", "light"))
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--output", default=os.path.join(TOP, "docs", "benchmarks", "passes.md"))
     arguments = parser.parse_args()
     program = os.path.join(arguments.bin, "dsperse-slice")
