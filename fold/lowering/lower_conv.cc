@@ -178,8 +178,9 @@ absl::StatusOr<Matched<Rewrite>> LowerGroupedConv::Match(const Graph& graph, con
   if (group < 1 || out_channels % group != 0) {
     return NoMatch<Rewrite>(absl::StrCat(out_channels, " channels do not divide into ", group, " groups"));
   }
-  // One kernel each is made: a kernel without channels, or one that isn't stored, may claim any number of them.
-  constexpr int64_t kMostGroups = int64_t{1} << 16;
+  // A node and a kernel are made for each: what isn't stored may claim any number of channels, and one without channels
+  // any number of groups. EfficientNet-B7 has 3,840.
+  constexpr int64_t kMostGroups = int64_t{1} << 12;
   if (group > out_channels || group > kMostGroups) {
     return NoMatch<Rewrite>(
         absl::StrCat(group, " groups of ", out_channels, " channels, more than ", std::min(out_channels, kMostGroups)));
