@@ -35,8 +35,17 @@ def builders():
 
 def layer_tensors(model, count=3):
     """Some tensors to cut behind: results of nodes of the main graph that stay nodes, spread over it."""
-    results = [node.output[0] for node in onnx.load(model).graph.node
-               if node.op_type not in ("Constant", "ConstantOfShape", "Identity")]
+    graph = onnx.load(model).graph
+    maker = {name: node for node in graph.node for name in node.output}
+    # Constants become initializers, and what only made their sizes goes with them.
+    kept, work = set(), [output.name for output in graph.output]
+    while work:
+        node = maker.get(work.pop())
+        if node is None or node.output[0] in kept or node.op_type in ("Constant", "ConstantOfShape"):
+            continue
+        kept.add(node.output[0])
+        work += node.input
+    results = [node.output[0] for node in graph.node if node.output[0] in kept and node.op_type != "Identity"]
     step = max(1, len(results) // (count + 1))
     return results[step::step][:count]
 
