@@ -8,8 +8,9 @@
 //
 // Applies when the target refuses the Conv and it has the property named; in this order, so that what
 // one leaves the next takes on. Declines when the kernel is not constant or its shape not known, the
-// input's spatial shape is not known (auto_pad), the spread kernel would exceed 1 GiB, or channels
-// don't divide by group. Time is linear in the number of groups.
+// input's spatial shape is not known (auto_pad), the spread kernel would exceed 1 GiB, channels don't
+// divide by group, or there are more groups than channels or than 4,096. Time is linear in the number of
+// groups.
 #ifndef DSPERSE_FOLD_LOWERING_LOWER_CONV_H_
 #define DSPERSE_FOLD_LOWERING_LOWER_CONV_H_
 
