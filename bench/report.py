@@ -260,7 +260,7 @@ def main():
     parser.add_argument("--models", type=pathlib.Path, help="where generated models are kept")
     parser.add_argument("--family", choices=sorted(FAMILIES), action="append", help="only this one; may be repeated")
     parser.add_argument("--network", action="append", help="only this one; may be repeated")
-    parser.add_argument("--timeout", type=float, default=120, help="seconds that one report may take")
+    parser.add_argument("--timeout", type=float, default=600, help="seconds that one report may take")
     arguments = parser.parse_args()
     folder = arguments.models or arguments.bin.parent / "bench_models"
     folder.mkdir(parents=True, exist_ok=True)
