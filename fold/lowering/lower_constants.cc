@@ -263,6 +263,10 @@ absl::StatusOr<Matched<Rewrite>> LowerJoin::Match(const Graph& graph, const Node
     }
   }
   if (source < 0) return NoMatch<Rewrite>("all its inputs are constant");
+  // Refused for another reason, which this does not cure.
+  if (std::none_of(parts.begin(), parts.end(), [](const auto& part) { return part.has_value(); })) {
+    return NoMatch<Rewrite>("none of its inputs is constant");
+  }
   const Matched<Dims> source_shape = SourceOf(node, node.input(source), facts);
   if (!source_shape) return NoMatch<Rewrite>(source_shape.why_not);
   return dsperse::Match(Rewrite{"constants written as biases of Convs of zeros", [=, shape = *source_shape](Rewriter& r) {

@@ -235,6 +235,13 @@ TEST(LoweringsTest, ReluDeclinesWhereMaxDoesNotBroadcast) {
   EXPECT_THAT(Misses(report), Contains(HasSubstr("Max broadcasts from opset 8 on")));
 }
 
+TEST(LoweringsTest, ConcatThatIsRefusedForNoConstantIsLeftAsItIs) {
+  Graph graph = ParseGraph("g (float[2,3] a, float[2,M] b) => (float[2,K] y) { y = Concat <axis = 1> (a, b) }");
+  const FoldReport report = RunFold(graph, Lowering());
+  EXPECT_FALSE(report.changed);
+  EXPECT_THAT(Misses(report), Contains(HasSubstr("none of its inputs is constant")));
+}
+
 TEST(LoweringsTest, ExactForbidsRounding) {
   Graph graph = ParseGraph("g (float[4] x) => (float[4] y) { a = Relu(x)  y = HardSigmoid(a) }");
   const FoldReport report = RunFold(graph, Lowering(/*exact=*/true));
