@@ -8,6 +8,7 @@
 #include "fold/ir/status_macros.h"
 #include "fold/ops/eval_util.h"
 #include "fold/ops/families.h"
+#include "fold/ops/schema_bridge.h"
 
 namespace dsperse {
 namespace {
@@ -118,18 +119,69 @@ absl::StatusOr<Outputs> EvaluateUnsqueeze(const EvalContext&, const NodeView& no
   return Relabel(node, *inputs[0], std::move(dims));
 }
 
+// The axes that an old Squeeze or Unsqueeze names by attribute: what ONNX's functions make of them is right only
+// where they ascend. `rank` is that of the tensor with these axes in it.
+absl::StatusOr<std::vector<int>> OldAxes(const NodeView& node, int rank) {
+  const std::vector<int64_t> given = node.Ints("axes");
+  DSPERSE_RETURN_IF_ERROR(RefuseNegative(node, given));
+  return NormalizeAxes(node, given, rank);
+}
+
+bool HasOldAxes(const NodeView& node, absl::Span<const Fact* const> inputs, absl::Span<Fact> outputs) {
+  return node.opset() < 13 && node.HasAttr("axes") && outputs.size() == 1 && inputs.size() == 1 &&
+         inputs[0] != nullptr && inputs[0]->shape.has_rank();
+}
+
+absl::Status InferSqueeze(const Graph&, const NodeView& node, absl::Span<const Fact* const> inputs,
+                          absl::Span<Fact> outputs) {
+  DSPERSE_RETURN_IF_ERROR(InferBySchema(node, inputs, outputs));
+  if (!HasOldAxes(node, inputs, outputs)) return absl::OkStatus();
+  const Shape& in = inputs[0]->shape;
+  outputs[0].shape = Shape();
+  DSPERSE_ASSIGN_OR_RETURN(const std::vector<int> axes, OldAxes(node, in.rank()));
+  absl::InlinedVector<Dim, 4> dims;
+  for (int i = 0; i < in.rank(); ++i) {
+    if (!std::binary_search(axes.begin(), axes.end(), i)) {
+      dims.push_back(in.dim(i));
+    } else if (in.dim(i).known() && in.dim(i).size() != 1) {
+      return InvalidNode(node, absl::StrCat("axis ", i, " of ", in.ToString(), " isn't 1"));
+    }
+  }
+  outputs[0].shape = Shape(std::move(dims));
+  return absl::OkStatus();
+}
+
+absl::Status InferUnsqueeze(const Graph&, const NodeView& node, absl::Span<const Fact* const> inputs,
+                            absl::Span<Fact> outputs) {
+  DSPERSE_RETURN_IF_ERROR(InferBySchema(node, inputs, outputs));
+  if (!HasOldAxes(node, inputs, outputs)) return absl::OkStatus();
+  const Shape& in = inputs[0]->shape;
+  outputs[0].shape = Shape();
+  const int rank = in.rank() + static_cast<int>(node.Ints("axes").size());
+  DSPERSE_ASSIGN_OR_RETURN(const std::vector<int> axes, OldAxes(node, rank));
+  absl::InlinedVector<Dim, 4> dims;
+  int next = 0;
+  for (int i = 0; i < rank; ++i) {
+    dims.push_back(std::binary_search(axes.begin(), axes.end(), i) ? Dim(1) : in.dim(next++));
+  }
+  outputs[0].shape = Shape(std::move(dims));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void AppendReshapeOps(std::vector<OpDef>* rows) {
-  const auto add = [rows](absl::string_view op_type, int64_t since, EvaluateFn evaluate) {
+  const auto add = [rows](absl::string_view op_type, int64_t since, EvaluateFn evaluate,
+                          InferFn infer = nullptr) {
     OpDef& row = AddRow(rows, op_type, since, evaluate);
     row.moves_data = true;
     row.any_payload = true;
+    row.infer = infer;
   };
   add("Reshape", 5, &EvaluateReshape);
   add("Flatten", 1, &EvaluateFlatten);
-  add("Squeeze", 1, &EvaluateSqueeze);
-  add("Unsqueeze", 1, &EvaluateUnsqueeze);
+  add("Squeeze", 1, &EvaluateSqueeze, &InferSqueeze);
+  add("Unsqueeze", 1, &EvaluateUnsqueeze, &InferUnsqueeze);
 }
 
 }  // namespace dsperse

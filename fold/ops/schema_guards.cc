@@ -2,10 +2,14 @@
 
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "fold/ir/shape.h"
 #include "fold/ir/status_macros.h"
+#include "fold/ops/schema_bridge.h"
 #include "onnx/defs/schema.h"
 #include "onnx/onnx_pb.h"
 
@@ -94,6 +98,52 @@ absl::Status CheckConvolution(const NodeView& node, absl::Span<const Fact* const
   return absl::OkStatus();
 }
 
+// Sizes are multiplied and added without a look at overflow.
+constexpr int64_t kLargestParameter = int64_t{1} << 31;
+
+absl::Status CheckSizes(const NodeView& node, absl::Span<const Fact* const> inputs) {
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i] == nullptr || !inputs[i]->shape.has_rank()) continue;
+    Dims known;
+    for (const Dim& dim : inputs[i]->shape.dims()) {
+      if (dim.known()) known.push_back(dim.size());
+    }
+    if (const auto elements = NumElements(known); !elements.ok()) {
+      return Invalid(absl::StrCat("input ", i, ": ", elements.status().message()));
+    }
+  }
+  for (absl::string_view name : {"pads", "output_padding", "output_shape", "kernel_shape", "strides", "dilations"}) {
+    for (int64_t number : node.Ints(name)) {
+      if (number > kLargestParameter || number < -kLargestParameter) {
+        return Invalid(absl::StrCat(name, " of ", number));
+      }
+    }
+  }
+  // What says how large the result is.
+  const bool is_shape = node.Is("Reshape") || node.Is("Expand") || node.Is("ConstantOfShape");
+  const bool is_factor = node.Is("Tile") || node.Is("Pad");
+  if (!is_shape && !is_factor) return absl::OkStatus();
+  const size_t place = node.Is("ConstantOfShape") ? 0 : 1;
+  if (place >= inputs.size() || inputs[place] == nullptr || !inputs[place]->value ||
+      inputs[place]->value->num_elements() > kMaxBridged) {
+    return absl::OkStatus();
+  }
+  const absl::StatusOr<std::vector<int64_t>> numbers = ToInts(*inputs[place]->value);
+  if (!numbers.ok()) return absl::OkStatus();
+  Dims sizes;
+  for (int64_t number : *numbers) {
+    if (is_factor && (number > kLargestParameter || number < -kLargestParameter)) {
+      return Invalid(absl::StrCat("input ", place, " holds ", number));
+    }
+    if (number > 0) sizes.push_back(number);
+  }
+  if (!is_shape) return absl::OkStatus();
+  if (const auto elements = NumElements(sizes); !elements.ok()) {
+    return Invalid(absl::StrCat("input ", place, ": ", elements.status().message()));
+  }
+  return absl::OkStatus();
+}
+
 // Operators of the default domain whose functions need more than counts and attributes.
 absl::Status CheckOperator(const NodeView& node, absl::Span<const Fact* const> inputs) {
   const absl::string_view op = node.op_type();
@@ -141,6 +191,7 @@ absl::Status CheckForSchema(const onnx::OpSchema& schema, const NodeView& node,
     return WantRank(inputs, 0, 4);
   }
   if (node.Is("SplitToSequence")) return absl::UnimplementedError("sequences");
+  DSPERSE_RETURN_IF_ERROR(CheckSizes(node, inputs));
   return CheckOperator(node, inputs);
 }
 

@@ -147,6 +147,40 @@ TEST(Facts, UniformTensorsCostNothing) {
   EXPECT_EQ(ShapeOf(graph, facts, "y"), "[1, 4096]");
 }
 
+TEST(Facts, AxesNeedNotAscend) {
+  const Graph graph = testing::ParseGraph(R"(
+    <ir_version: 8, opset_import: ["": 12]>
+    g (float[1, 2, 5, 1, 1] x, float[2, N] z) => (float[a, b] y, float[c, d, e, f] w, float[h, i] v) {
+      y = Squeeze<axes = [4, 0, 3]>(x)
+      w = Unsqueeze<axes = [3, 0]>(z)
+      v = Squeeze<axes = [-1, 0, 3]>(x)
+    })");
+  Facts facts(&graph);
+  EXPECT_EQ(ShapeOf(graph, facts, "y"), "[2, 5]");
+  EXPECT_EQ(ShapeOf(graph, facts, "w"), "[1, 2, N, 1]");
+  EXPECT_EQ(ShapeOf(graph, facts, "v"), "[2, 5]");
+  EXPECT_TRUE(facts.InferAll().ok());
+}
+
+TEST(Facts, ASqueezedAxisMustBeOne) {
+  const Graph graph = testing::ParseGraph(R"(
+    <ir_version: 8, opset_import: ["": 12]>
+    g (float[1, 2, 5] x) => (float[a] y) { y = Squeeze<axes = [1, 0]>(x) })");
+  Facts facts(&graph);
+  EXPECT_TRUE(absl::IsInvalidArgument(facts.InferAll()));
+}
+
+TEST(Facts, ProductsOfSizesDoNotOverflow) {
+  const Graph graph = testing::ParseGraph(R"(
+    <ir_version: 8, opset_import: ["": 12]>
+    g (float[1, 12] x) => (float[a, b] y)
+    <int64[3] shape = {7957695015157985132, 1, 12}> { y = Reshape(x, shape) })");
+  Facts facts(&graph);
+  const absl::Status status = facts.InferAll();
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_THAT(status.message(), HasSubstr("7957695015157985132"));
+}
+
 TEST(Facts, AConstantConditionPicksItsBranch) {
   const Graph graph = testing::ParseGraph(R"(
     <ir_version: 8, opset_import: ["": 17]>
