@@ -32,6 +32,18 @@ if(NOT ONNX_FOUND)
   find_package(ONNX 1.19 CONFIG REQUIRED PATHS "${_dsperse_onnx}" NO_DEFAULT_PATH)
 endif()
 
+# Instrumented for fuzzing: the same headers, so that objects compiled with them serve either way.
+if(DSPERSE_SANITIZED_ONNX)
+  set(_dsperse_onnx_script "${CMAKE_CURRENT_LIST_DIR}/../build_sanitized_onnx.sh")
+  execute_process(COMMAND "${_dsperse_onnx_script}" COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND "${_dsperse_onnx_script}" --prefix OUTPUT_VARIABLE _dsperse_sanitized
+                  OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  foreach(target IN ITEMS onnx onnx_proto)
+    set_target_properties(ONNX::${target} PROPERTIES IMPORTED_LOCATION_RELEASE
+                                                     "${_dsperse_sanitized}/lib/lib${target}.a")
+  endforeach()
+endif()
+
 # Its package configuration leaves these to the reader. The system's own include folder needs no mention.
 get_filename_component(_dsperse_onnx_include "${ONNX_DIR}/../../../include" ABSOLUTE)
 if(EXISTS "${_dsperse_onnx_include}/onnx/onnx_pb.h")
