@@ -8,6 +8,7 @@
 #include "fold/lowering/lower_moves.h"
 #include "fold/lowering/lower_pools.h"
 #include "fold/lowering/lower_scale_order.h"
+#include "fold/lowering/lower_scale_paths.h"
 #include "fold/lowering/lower_variadic.h"
 
 namespace dsperse {
@@ -39,6 +40,8 @@ const std::vector<const Pass*>& Lowerings() {
       Instance<LowerGemmFactors>(),
       Instance<LowerGemmBias>(),
       Instance<LowerGelu>(),
+      // Behind what makes divisions, before they become Convs.
+      Instance<LowerScalePaths>(),
       Instance<LowerHardSigmoid>(),
       Instance<LowerPRelu>(),
       Instance<LowerAbs>(),

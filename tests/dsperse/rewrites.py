@@ -58,6 +58,9 @@ CASES = {
     "global_max": (IMAGE, [("GlobalMaxPool", ["x"], {})]),
     "pool_order": (IMAGE, [("Relu", ["x"], {}), ("MaxPool", ["_"], {"kernel_shape": [2, 2], "strides": [2, 2]})]),
     "sum": (IMAGE, [("Neg", ["x"], {}), ("Sum", ["_", "x", "x"], {})]),
+    "scores": (ROWS, [("MatMul", ["x", weights(8, 4)], {}), ("MatMul", ["_", weights(4, 8)], {}), ("Transpose", ["_"], {"perm": [1, 0]}),
+                      ("MatMul", ["x", "_"], {}), ("Mul", ["_", scalar(0.3)], {})]),
+    "gelu_layers": ((1, 2, 8), [("MatMul", ["x", weights(8, 16)], {}), ("Gelu", ["_"], {}), ("MatMul", ["_", weights(16, 4)], {})]),
     "concat_features": ((1, 2, 8), [("Neg", ["x"], {}), ("Concat", ["x", "_"], {"axis": 2}), ("MatMul", ["_", weights(16, 3)], {})]),
 }
 
