@@ -8,10 +8,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <memory>
+#include <mutex>
 #include <sstream>
 #include <system_error>
 
@@ -22,6 +25,7 @@
 #include "fold/ir/model_file.h"
 #include "fold/ir/proto_file.h"
 #include "fold/ir/status_macros.h"
+#include "slicer/jobs.h"
 #include "slicer/temporary_directory.h"
 
 namespace dsperse {
@@ -30,9 +34,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kMetadataFile[] = "metadata.msgpack";
+constexpr char kReceiptFile[] = "receipt.json";
 // What DSperse and we put into a slices directory, beside slice_0, slice_1, ….
 constexpr absl::string_view kOwnFiles[] = {kMetadataFile, "model.onnx", "combined.onnx",
-                                           "slices.json", "receipt.json"};
+                                           "slices.json", kReceiptFile};
 
 bool IsOwn(const std::string& name) {
   if (std::find(std::begin(kOwnFiles), std::end(kOwnFiles), name) != std::end(kOwnFiles)) return true;
@@ -212,13 +217,78 @@ absl::Status Install(TemporaryDirectory& fresh, const fs::path& target, const Wr
   return absl::OkStatus();
 }
 
-absl::Status WriteText(const std::string& path, absl::string_view content) {
+absl::Status WriteText(const std::string& path, absl::string_view content, ByteTap tap) {
   DSPERSE_ASSIGN_OR_RETURN(const std::unique_ptr<OutputFile> file,
-                           OutputFile::Create(path, content.size()));
+                           OutputFile::Create(path, content.size(), std::move(tap)));
   DSPERSE_RETURN_IF_ERROR(file->Append(content));
   DSPERSE_RETURN_IF_ERROR(file->Finish(/*fsync=*/false));
   return file->Commit(/*fsync=*/false);
 }
+
+constexpr int kWholeModel = -1;  // in the place of a slice's index
+
+// Writes files on two threads, one file on each, which hashes it out of the buffer that it is written from. So the
+// longest, model.onnx, is to come first.
+class FileWriter {
+ public:
+  FileWriter(const TemporaryDirectory& directory, const Extractor& extractor, bool hash)
+      : directory_(directory), extractor_(extractor), hash_(hash) {}
+
+  void AddModel(int slice, const std::string& relative) {
+    Add(relative, [this, slice](const std::string& path, const ByteTap& tap) -> absl::Status {
+      SaveOptions save;
+      save.forbid_external = true;
+      std::string extracted;
+      if (slice != kWholeModel) {
+        const std::lock_guard<std::mutex> lock(extracting_);  // shapes are found as they are asked for
+        DSPERSE_ASSIGN_OR_RETURN(extracted, extractor_.Extract(slice));
+      }
+      const absl::string_view skeleton = slice == kWholeModel ? extractor_.whole() : extracted;
+      return WriteSkeleton(skeleton, extractor_.payloads(), path, save, tap).status();
+    });
+  }
+  // `content` outlives the writer.
+  void AddText(const std::string& relative, absl::string_view content) {
+    Add(relative, [content](const std::string& path, const ByteTap& tap) {
+      return WriteText(path, content, tap);
+    });
+  }
+  // In the order added; hashes are empty where none are wanted.
+  absl::StatusOr<std::vector<HashedFile>> Finish() {
+    DSPERSE_RETURN_IF_ERROR(jobs_.Finish());
+    return std::vector<HashedFile>(std::make_move_iterator(files_.begin()),
+                                   std::make_move_iterator(files_.end()));
+  }
+
+ private:
+  using Write = std::function<absl::Status(const std::string& path, const ByteTap& tap)>;
+
+  void Add(const std::string& relative, Write write) {
+    HashedFile* const file = &files_.emplace_back();  // a deque: stays where it is
+    file->name = relative;
+    jobs_.Add([this, file, write = std::move(write)] { return WriteAndHash(write, file); });
+  }
+
+  absl::Status WriteAndHash(const Write& write, HashedFile* file) {
+    DSPERSE_ASSIGN_OR_RETURN(const std::string path, directory_.Place(file->name));
+    Sha256 hash;
+    DSPERSE_RETURN_IF_ERROR(write(path, [&](absl::string_view bytes) {
+      file->bytes += bytes.size();
+      if (hash_) hash.Update(bytes);
+      return jobs_.GoOn();
+    }));
+    if (!hash_) return absl::OkStatus();
+    DSPERSE_ASSIGN_OR_RETURN(file->sha256, hash.Finish());
+    return absl::OkStatus();
+  }
+
+  const TemporaryDirectory& directory_;
+  const Extractor& extractor_;
+  const bool hash_;
+  std::mutex extracting_;
+  std::deque<HashedFile> files_;
+  Jobs jobs_;  // last: its end waits for what uses the others
+};
 
 }  // namespace
 
@@ -251,39 +321,27 @@ absl::StatusOr<WrittenDirectory> WriteDirectory(const Extractor& extractor, cons
   DSPERSE_ASSIGN_OR_RETURN(const std::unique_ptr<TemporaryDirectory> fresh,
                            TemporaryDirectory::Create(target.string()));
   WrittenDirectory out;
-  FileHasher hasher;  // of what is complete, while the next file is written
-  SaveOptions save;
-  save.forbid_external = true;
-  auto write_model = [&](absl::string_view skeleton, const std::string& relative) -> absl::Status {
-    DSPERSE_ASSIGN_OR_RETURN(const std::string full, fresh->Place(relative));
-    DSPERSE_ASSIGN_OR_RETURN(const SavedModel saved,
-                             WriteSkeleton(skeleton, extractor.payloads(), full, save));
-    out.files.push_back(relative);
-    out.bytes += saved.file_bytes;
-    if (options.receipt != nullptr) hasher.Add(full, relative);
-    return absl::OkStatus();
-  };
-  auto write_text = [&](const std::string& relative, absl::string_view content) -> absl::Status {
-    DSPERSE_ASSIGN_OR_RETURN(const std::string full, fresh->Place(relative));
-    DSPERSE_RETURN_IF_ERROR(WriteText(full, content));
-    out.files.push_back(relative);
-    out.bytes += static_cast<int64_t>(content.size());
-    if (options.receipt != nullptr) hasher.Add(full, relative);
-    return absl::OkStatus();
-  };
-  DSPERSE_RETURN_IF_ERROR(write_model(extractor.whole(), "model.onnx"));
+  FileWriter writer(*fresh, extractor, /*hash=*/options.receipt != nullptr);
+  writer.AddModel(kWholeModel, "model.onnx");
   for (size_t i = 0; i < plan.slices.size() && !options.lazy; ++i) {
-    DSPERSE_ASSIGN_OR_RETURN(const std::string skeleton, extractor.Extract(static_cast<int>(i)));
-    DSPERSE_RETURN_IF_ERROR(write_model(skeleton, SlicePath(static_cast<int>(i))));
+    writer.AddModel(static_cast<int>(i), SlicePath(static_cast<int>(i)));
   }
-  for (const auto& [name, content] : options.files) {
-    DSPERSE_RETURN_IF_ERROR(write_text(name, content));
-  }
-  DSPERSE_RETURN_IF_ERROR(write_text(kMetadataFile, EncodeMetadata(metadata)));
+  const std::string metadata_text = EncodeMetadata(metadata);
+  for (const auto& [name, content] : options.files) writer.AddText(name, content);
+  writer.AddText(kMetadataFile, metadata_text);
+  DSPERSE_ASSIGN_OR_RETURN(std::vector<HashedFile> written, writer.Finish());
+  std::string receipt_text;
   if (options.receipt != nullptr) {
-    out.receipt = *options.receipt;
-    DSPERSE_ASSIGN_OR_RETURN(out.receipt->outputs, hasher.Finish());
-    DSPERSE_RETURN_IF_ERROR(write_text("receipt.json", ReceiptText(*out.receipt)));
+    DSPERSE_ASSIGN_OR_RETURN(out.receipt, options.receipt());
+    out.receipt->outputs = written;
+    receipt_text = ReceiptText(*out.receipt);
+    DSPERSE_ASSIGN_OR_RETURN(const std::string full, fresh->Place(kReceiptFile));
+    DSPERSE_RETURN_IF_ERROR(WriteText(full, receipt_text, nullptr));
+    written.push_back({kReceiptFile, receipt_text.size(), ""});
+  }
+  for (HashedFile& file : written) {
+    out.bytes += static_cast<int64_t>(file.bytes);
+    out.files.push_back(std::move(file.name));
   }
   DSPERSE_RETURN_IF_ERROR(Install(*fresh, target, options, &out));
   return out;

@@ -4,6 +4,7 @@
 #define DSPERSE_SLICER_DIRECTORY_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -33,8 +34,9 @@ struct WriteOptions {
   bool fsync = false;
   // Further files of the directory: name, content.
   std::vector<std::pair<std::string, std::string>> files;
-  // Set: this receipt, with every file of the directory among its outputs, becomes receipt.json.
-  const Receipt* receipt = nullptr;
+  // Set: what it returns, with every file of the directory among its outputs, becomes receipt.json. Called when all
+  // else is written, before the directory takes its place. An error of it is one of WriteDirectory.
+  std::function<absl::StatusOr<Receipt>()> receipt;
 };
 
 struct WrittenDirectory {

@@ -1,7 +1,6 @@
 #include "slicer/receipt.h"
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <utility>
 
@@ -59,28 +58,24 @@ bool HashesAreSound(const Receipt& receipt) {
 
 }  // namespace
 
-void BeginInputs(absl::Span<const std::string> files, FileHasher* hasher) {
+void AddInputs(absl::Span<const std::string> files, Jobs* jobs, Receipt* receipt) {
+  receipt->external_data.resize(files.empty() ? 0 : files.size() - 1);
   for (size_t i = 0; i < files.size(); ++i) {
     absl::string_view name = files[i];
     const std::string folder = FolderOf(files[0]);
     if (folder != ".") absl::ConsumePrefix(&name, absl::StrCat(folder, "/"));
-    hasher->Add(files[i], i == 0 ? "" : name);
+    HashedFile* const out = i == 0 ? &receipt->input : &receipt->external_data[i - 1];
+    jobs->Add([path = files[i], name = std::string(i == 0 ? "" : name), out, jobs]() -> absl::Status {
+      DSPERSE_ASSIGN_OR_RETURN(*out, HashFile(path, name, jobs));
+      return absl::OkStatus();
+    });
   }
 }
 
-absl::Status FinishInputs(FileHasher* hasher, Receipt* receipt) {
-  DSPERSE_ASSIGN_OR_RETURN(std::vector<HashedFile> hashed, hasher->Finish());
-  if (hashed.empty()) return absl::InternalError("no input was hashed");
-  receipt->input = std::move(hashed[0]);
-  receipt->external_data.assign(std::make_move_iterator(hashed.begin() + 1),
-                                std::make_move_iterator(hashed.end()));
-  return absl::OkStatus();
-}
-
 absl::Status HashInputs(absl::Span<const std::string> files, Receipt* receipt) {
-  FileHasher hasher;
-  BeginInputs(files, &hasher);
-  return FinishInputs(&hasher, receipt);
+  Jobs jobs;
+  AddInputs(files, &jobs, receipt);
+  return jobs.Finish();
 }
 
 std::string ReceiptText(const Receipt& receipt) {

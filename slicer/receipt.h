@@ -25,6 +25,7 @@
 #include "absl/types/span.h"
 #include "nlohmann/json.hpp"
 #include "slicer/file_hash.h"
+#include "slicer/jobs.h"
 
 namespace dsperse {
 
@@ -38,13 +39,11 @@ struct Receipt {
   std::vector<HashedFile> outputs;
 };
 
-// Hashes what a model was loaded from (LoadedModel::files: the model, then its external data). Errors as
-// of HashFile.
+// Hashes what a model was loaded from (LoadedModel::files: the model, then its external data). To be done before
+// anything takes the place of those files. Errors as of HashFile.
 absl::Status HashInputs(absl::Span<const std::string> files, Receipt* receipt);
-// The same in two steps, the work going on between them: begun right after the model was loaded, finished
-// before anything is written.
-void BeginInputs(absl::Span<const std::string> files, FileHasher* hasher);
-absl::Status FinishInputs(FileHasher* hasher, Receipt* receipt);
+// The same as jobs, which fill in `receipt`'s input and external data: it stays where it is until they are finished.
+void AddInputs(absl::Span<const std::string> files, Jobs* jobs, Receipt* receipt);
 
 // The receipt as JSON text, in a fixed order, with a line feed at the end.
 std::string ReceiptText(const Receipt& receipt);

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -121,6 +122,10 @@ class StringSink : public ByteSink {
   std::string bytes_;
 };
 
+// Sees the bytes of a file in their order, each once, shortly before they are written. An error of its own ends the
+// writing.
+using ByteTap = std::function<absl::Status(absl::string_view bytes)>;
+
 // Writes a temporary file beside `path`, which takes that name at the end. The destructor removes the
 // temporary of a file that was not committed; CleanUpTemporaries (model_file.h) does so from a signal
 // handler. A symbolic link is followed: what it points to is replaced. The new file has the permissions
@@ -128,8 +133,9 @@ class StringSink : public ByteSink {
 class OutputFile : public ByteSink {
  public:
   // Exactly `size` bytes are to follow. They are reserved on the disk first, so that a full one is
-  // noticed before anything is written.
-  static absl::StatusOr<std::unique_ptr<OutputFile>> Create(const std::string& path, uint64_t size);
+  // noticed before anything is written. With a `tap`, all passes through it, and through the caller's thread.
+  static absl::StatusOr<std::unique_ptr<OutputFile>> Create(const std::string& path, uint64_t size,
+                                                            ByteTap tap = nullptr);
   ~OutputFile() override;
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
@@ -180,6 +186,7 @@ class OutputFile : public ByteSink {
   uint64_t position_ = 0;  // of the buffer's first byte in the file
   size_t used_ = 0;        // waiting in the buffer
   Buffer buffer_;          // empty, and free for other use, while pieces are shared
+  ByteTap tap_;            // set: no pieces, no helper
   std::unique_ptr<Helper> helper_;  // null: the caller's thread does all
 };
 

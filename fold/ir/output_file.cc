@@ -185,8 +185,9 @@ OutputFile::Buffer OutputFile::NewBuffer() {
 }
 
 absl::StatusOr<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string& path,
-                                                               uint64_t size) {
+                                                               uint64_t size, ByteTap tap) {
   std::unique_ptr<OutputFile> file(new OutputFile);
+  file->tap_ = std::move(tap);
   file->path_ = path;
   file->target_ = path;
   file->buffer_ = NewBuffer();
@@ -209,7 +210,7 @@ absl::StatusOr<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string
     return file;
   }
   DSPERSE_RETURN_IF_ERROR(file->OpenTemporary(size));
-  if (size >= kThreadFrom && std::thread::hardware_concurrency() != 1) {
+  if (size >= kThreadFrom && file->tap_ == nullptr && std::thread::hardware_concurrency() != 1) {
     file->helper_ = Helper::Start(file.get());
   }
   if (exists) {
@@ -257,6 +258,7 @@ OutputFile::~OutputFile() {
 }
 
 absl::Status OutputFile::Flush(size_t size) {
+  if (tap_ != nullptr) DSPERSE_RETURN_IF_ERROR(tap_(absl::string_view(buffer_.get(), size)));
   DSPERSE_RETURN_IF_ERROR(WriteAt(position_, buffer_.get(), size));
   position_ += size;
   used_ -= size;
@@ -351,7 +353,7 @@ absl::Status OutputFile::Share(const Tensor& tensor) {
 absl::Status OutputFile::AppendSpan(const std::shared_ptr<const ByteSource>& source,
                                     uint64_t offset, uint64_t length) {
   std::shared_ptr<const InputFile> file;
-  if (length >= kCopyFrom && temporary_ != nullptr && (position_ + used_) % kBlock == offset % kBlock) {
+  if (length >= kCopyFrom && temporary_ != nullptr && tap_ == nullptr && (position_ + used_) % kBlock == offset % kBlock) {
     file = std::dynamic_pointer_cast<const InputFile>(source);
   }
   if (file == nullptr) return ByteSink::AppendSpan(source, offset, length);

@@ -78,7 +78,8 @@ absl::StatusOr<SkeletonModel> ReadModelProto(const std::shared_ptr<const ByteSou
 }
 
 absl::StatusOr<SavedModel> WriteSkeleton(absl::string_view skeleton, const PayloadTable& payloads,
-                                         const std::string& path, const SaveOptions& options) {
+                                         const std::string& path, const SaveOptions& options,
+                                         ByteTap tap) {
   absl::StatusOr<FileLayout> layout = absl::InternalError("no layout");
   const std::string data_path = absl::StrCat(path, ".data");
   if (!options.external_data) {
@@ -110,7 +111,7 @@ absl::StatusOr<SavedModel> WriteSkeleton(absl::string_view skeleton, const Paylo
     DSPERSE_ASSIGN_OR_RETURN(data, OutputFile::Create(data_path, layout->data_bytes()));
   }
   DSPERSE_ASSIGN_OR_RETURN(const std::unique_ptr<OutputFile> model,
-                           OutputFile::Create(path, layout->model_bytes()));
+                           OutputFile::Create(path, layout->model_bytes(), std::move(tap)));
   if (data != nullptr) {
     DSPERSE_RETURN_IF_ERROR(layout->WriteData(data.get()));
     DSPERSE_RETURN_IF_ERROR(data->Finish(options.fsync));

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "fold/ir/file.h"
 #include "fold/ir/model_file.h"
 #include "fold/ir/tensor_proto.h"
 
@@ -32,9 +33,11 @@ absl::StatusOr<SkeletonModel> ParseSkeleton(absl::string_view skeleton,
 absl::StatusOr<SkeletonModel> ReadModelProto(const std::shared_ptr<const ByteSource>& source,
                                              uint64_t size, int64_t max_memory);
 
-// Writes a serialised ModelProto, tokens replaced by their payloads, to `path` as SaveModel does.
+// Writes a serialised ModelProto, tokens replaced by their payloads, to `path` as SaveModel does. `tap` sees the
+// model's file, not its external data. Thread-safe for different paths.
 absl::StatusOr<SavedModel> WriteSkeleton(absl::string_view skeleton, const PayloadTable& payloads,
-                                         const std::string& path, const SaveOptions& options = {});
+                                         const std::string& path, const SaveOptions& options = {},
+                                         ByteTap tap = nullptr);
 // The same into memory.
 absl::StatusOr<std::string> WriteSkeletonToBytes(absl::string_view skeleton,
                                                  const PayloadTable& payloads);

@@ -130,8 +130,9 @@ absl::StatusOr<SlicedFile> SliceOnce(const SliceJob& job, bool write, bool check
   options.fold_options.pass_options.check_weights = check_weights;
   context.Progress("loading …");
   DSPERSE_ASSIGN_OR_RETURN(LoadedModel model, Load(job.model, context));
-  std::optional<FileHasher> inputs;
-  if (write) BeginInputs(model.files, &inputs.emplace());
+  Receipt receipt;
+  std::optional<Jobs> inputs;  // hashed beside all that follows
+  if (write) AddInputs(model.files, &inputs.emplace(), &receipt);
   context.Progress("folding and planning …");
   SlicedFile out;
   DSPERSE_ASSIGN_OR_RETURN(out.prepared, Prepare(std::move(model.graph), options));
@@ -142,13 +143,17 @@ absl::StatusOr<SlicedFile> SliceOnce(const SliceJob& job, bool write, bool check
   }
   DSPERSE_RETURN_IF_ERROR(CheckModelSize(*out.prepared.graph));
   context.Progress("writing …");
-  Receipt receipt;
   receipt.command = "slice";
   DSPERSE_ASSIGN_OR_RETURN(receipt.options, OptionsOf(job));
-  DSPERSE_RETURN_IF_ERROR(FinishInputs(&*inputs, &receipt));
+  absl::Status hashed;
   WriteOptions how = job.write;
-  how.receipt = &receipt;
+  how.receipt = [&]() -> absl::StatusOr<Receipt> {
+    hashed = inputs->Finish();
+    if (!hashed.ok()) return hashed;
+    return receipt;
+  };
   absl::StatusOr<WrittenDirectory> written = WriteSlices(out.prepared, job.output, how);
+  if (!hashed.ok()) return hashed;
   if (!written.ok()) {
     // Too large for DSperse, or a weight that isn't finite: the model's fault, not the output's.
     const bool model_s = absl::IsUnimplemented(written.status()) || absl::IsOutOfRange(written.status());

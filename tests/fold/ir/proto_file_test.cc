@@ -553,6 +553,48 @@ TEST_F(SharedWork, SpansAtTheSamePlaceWithinABlockAreCopiedAsTheyAre) {
               std::string(100, 'l') + ReadAll(dir_.File("weights")).substr(4096 + 100) + "end");
 }
 
+TEST_F(SharedWork, ATapSeesEveryByteInOrder) {
+  for (const size_t lead : {0, 1, 4096}) {
+    const Tensor span = InFile(lead);
+    const uint64_t length = static_cast<uint64_t>(span.num_bytes());
+    const Tensor scaled = *Tensor::Scaled(span, 0, Factors());
+    const Tensor owned = *Tensor::Uniform(DType::kFloat, {3000}, "abcd")->Load();
+    const uint64_t size = lead + 3 * length + static_cast<uint64_t>(owned.num_bytes()) + 3;
+    std::string seen;
+    const auto file = OutputFile::Create(dir_.File("t"), size, [&](absl::string_view bytes) {
+      seen.append(bytes.data(), bytes.size());
+      return absl::OkStatus();
+    });
+    ASSERT_TRUE(file.ok()) << file.status();
+    ASSERT_TRUE((*file)->Append(std::string(lead, 'l')).ok());
+    ASSERT_TRUE((*file)->AppendSpan(source_, lead, length).ok());
+    ASSERT_TRUE((*file)->AppendTensor(scaled).ok());
+    ASSERT_TRUE((*file)->AppendTensor(owned).ok());
+    ASSERT_TRUE((*file)->AppendTensor(span).ok());
+    ASSERT_TRUE((*file)->Append("end").ok());
+    ASSERT_TRUE((*file)->Finish(false).ok());
+    ASSERT_TRUE((*file)->Commit(false).ok());
+    EXPECT_EQ(seen.size(), size);
+    EXPECT_TRUE(ReadAll(dir_.File("t")) == seen) << lead;
+  }
+}
+
+TEST_F(SharedWork, ATapMayEndTheWriting) {
+  const Tensor span = InFile(0);
+  {
+    uint64_t seen = 0;
+    const auto file = OutputFile::Create(
+        dir_.File("t"), static_cast<uint64_t>(span.num_bytes()), [&](absl::string_view bytes) {
+          seen += bytes.size();
+          return seen < (1 << 20) ? absl::OkStatus() : absl::CancelledError("enough");
+        });
+    ASSERT_TRUE(file.ok()) << file.status();
+    EXPECT_EQ((*file)->AppendTensor(span).message(), "enough");
+    EXPECT_EQ(seen, 1u << 20);
+  }
+  EXPECT_THAT(dir_.Names(), ::testing::ElementsAre("weights"));
+}
+
 TEST_F(SharedWork, AProductThatIsNotFiniteInAnyPieceIsAnError) {
   const Tensor span = InFile(0);
   for (const size_t row : {size_t{0}, size_t{700}, Factors().size() - 1}) {

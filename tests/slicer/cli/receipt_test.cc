@@ -1,6 +1,8 @@
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -71,34 +73,61 @@ TEST(HashFile, ReadsBeyondItsBuffer) {
   EXPECT_FALSE(HashFile(dir.File("missing"), "").ok());
 }
 
-TEST(FileHasher, AnswersInTheOrderOfItsFiles) {
-  TempDir dir;
-  FileHasher hasher;
-  std::vector<std::string> paths;
-  for (int i = 0; i < 20; ++i) {
-    const std::string name = absl::StrCat("f", i);
-    // Of very different lengths: those added first take longest.
-    paths.push_back(dir.Write(name, std::string(static_cast<size_t>(1 + 3'000'000 / (i + 1)), 'x')));
-    hasher.Add(paths.back(), name);
+TEST(Jobs, AreAllDone) {
+  std::vector<int> done(50, 0);
+  Jobs jobs;
+  for (int& one : done) {
+    jobs.Add([&one] {
+      ++one;
+      return absl::OkStatus();
+    });
   }
-  const auto hashed = hasher.Finish();
-  ASSERT_TRUE(hashed.ok()) << hashed.status();
-  ASSERT_EQ(hashed->size(), 20u);
-  for (size_t i = 0; i < 20; ++i) {
-    EXPECT_EQ((*hashed)[i].name, absl::StrCat("f", i));
-    EXPECT_EQ((*hashed)[i].sha256, HashFile(paths[i], "")->sha256) << i;
-  }
+  ASSERT_TRUE(jobs.Finish().ok());
+  EXPECT_EQ(done, std::vector<int>(50, 1));
 }
 
-TEST(FileHasher, NamesTheFirstFileThatCannotBeRead) {
+TEST(Jobs, GiveTheFirstErrorAndEndWhatIsUnderWay) {
+  Jobs jobs;
+  // Goes on until the next one has failed, on another thread or not begun yet.
+  std::atomic<bool> begun{false};
+  jobs.Add([&] {
+    begun = true;
+    while (jobs.GoOn().ok()) std::this_thread::yield();
+    return jobs.GoOn();
+  });
+  while (!begun) std::this_thread::yield();
+  jobs.Add([] { return absl::DataLossError("second"); });
+  bool third = false;
+  jobs.Add([&] {
+    third = true;
+    return absl::OkStatus();
+  });
+  EXPECT_EQ(jobs.Finish().message(), "second");
+  EXPECT_FALSE(third);
+}
+
+TEST(Jobs, MayBeGivenUp) {
+  bool ended = false;
+  {
+    std::atomic<bool> begun{false};
+    Jobs jobs;
+    jobs.Add([&] {
+      begun = true;
+      while (jobs.GoOn().ok()) std::this_thread::yield();
+      ended = true;
+      return jobs.GoOn();
+    });
+    while (!begun) std::this_thread::yield();
+  }
+  EXPECT_TRUE(ended);
+}
+
+TEST(HashInputs, NamesTheFirstFileThatCannotBeRead) {
   TempDir dir;
-  FileHasher hasher;
-  hasher.Add(dir.Write("a", "a"), "a");
-  hasher.Add(dir.File("b"), "b");
-  hasher.Add(dir.File("c"), "c");
-  EXPECT_THAT(std::string(hasher.Finish().status().message()), HasSubstr(dir.File("b")));
-  FileHasher unfinished;  // may be given up
-  unfinished.Add(dir.File("a"), "a");
+  Receipt receipt;
+  const absl::Status status =
+      HashInputs({dir.Write("a", "a"), dir.File("b"), dir.File("c")}, &receipt);
+  EXPECT_THAT(std::string(status.message()), HasSubstr(dir.File("b")));
 }
 
 TEST(Receipt, HoldsHashesAndOptionsButNoPathAndNoTime) {
