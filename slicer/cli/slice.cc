@@ -20,6 +20,7 @@
 #include "slicer/cli/json_file.h"
 #include "slicer/cli/lowering_flags.h"
 #include "slicer/cli/model_in_out.h"
+#include "slicer/cli/process_memory.h"
 #include "slicer/cli/slice_drop_in.h"
 #include "slicer/cli/slice_file.h"
 #include "slicer/cli/slice_text.h"
@@ -100,8 +101,9 @@ bool IsLifted(const Prepared& prepared) {
 
 absl::Status RunSlice(SliceFlags& flags, CliContext& context) {
   DSPERSE_RETURN_IF_ERROR(Interpret(flags, context));
-  DSPERSE_ASSIGN_OR_RETURN(const SlicedFile sliced, flags.dry_run ? PlanFile(flags.job, context)
-                                                                  : SliceFile(flags.job, context));
+  DSPERSE_ASSIGN_OR_RETURN(SlicedFile done, flags.dry_run ? PlanFile(flags.job, context)
+                                                          : SliceFile(flags.job, context));
+  const SlicedFile& sliced = UntilExit(std::move(done));
   const Prepared& prepared = sliced.prepared;
   const WrittenDirectory& written = sliced.written;
   std::vector<std::string> notices = prepared.notices;
