@@ -38,7 +38,7 @@ absl::StatusOr<std::string> Sha256::Finish() {
 absl::StatusOr<HashedFile> HashFile(const std::string& path, absl::string_view name,
                                     const Jobs* jobs) {
   DSPERSE_ASSIGN_OR_RETURN(const std::shared_ptr<const InputFile> file, InputFile::Open(path));
-  constexpr size_t kBuffer = size_t{1} << 18;  // stays in a processor's cache until it is hashed
+  constexpr size_t kBuffer = size_t{1} << 16;  // stays in a processor's cache until it is hashed
   const std::unique_ptr<char[]> buffer(new char[kBuffer]);
   Sha256 hash;
   for (uint64_t at = 0; at < file->size();) {

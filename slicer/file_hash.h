@@ -35,7 +35,7 @@ struct HashedFile {
   std::string sha256;  // 64 lower-case hexadecimal digits
 };
 
-// Reads the regular file `path` once, through a buffer of 256 KiB. With `jobs`, it is one of them: Cancelled when they
+// Reads the regular file `path` once, through a buffer of 64 KiB. With `jobs`, it is one of them: Cancelled when they
 // are given up. Errors as of InputFile (fold/ir/file.h).
 absl::StatusOr<HashedFile> HashFile(const std::string& path, absl::string_view name,
                                     const Jobs* jobs = nullptr);

@@ -169,7 +169,7 @@ class OutputFile : public ByteSink {
     uint64_t position = 0;
   };
   OutputFile();
-  static Buffer NewBuffer();
+  static Buffer NewBuffer(size_t capacity);
   absl::Status OpenTemporary(uint64_t size);
   // Writes the first `size` bytes of the buffer.
   absl::Status Flush(size_t size);
@@ -185,6 +185,7 @@ class OutputFile : public ByteSink {
   uint64_t reserved_ = 0;
   uint64_t position_ = 0;  // of the buffer's first byte in the file
   size_t used_ = 0;        // waiting in the buffer
+  size_t capacity_ = 0;    // of the buffer
   Buffer buffer_;          // empty, and free for other use, while pieces are shared
   ByteTap tap_;            // set: no pieces, no helper
   std::unique_ptr<Helper> helper_;  // null: the caller's thread does all

@@ -29,6 +29,8 @@ namespace {
 
 constexpr size_t kBuffer = size_t{1}
                            << 18;  // stays in a processor's cache between reading and writing
+// Of a file with a tap: several are written at a time, and each byte waits for the tap anyway.
+constexpr size_t kTappedBuffer = size_t{1} << 17;
 constexpr size_t kPage = 4096;  // alignment, and room for an element that crosses the buffer's end
 
 // A file of this size is written by two threads,
@@ -94,7 +96,7 @@ class OutputFile::Helper {
  public:
   // Null if the system gives no thread or no memory.
   static std::unique_ptr<Helper> Start(OutputFile* file) {
-    Buffer buffer = NewBuffer();
+    Buffer buffer = NewBuffer(kBuffer);
     if (buffer == nullptr) return nullptr;
     std::unique_ptr<Helper> helper(new Helper(file, std::move(buffer)));
     try {
@@ -180,8 +182,8 @@ OutputFile::OutputFile() = default;
 
 void OutputFile::Free::operator()(char* p) const { std::free(p); }
 
-OutputFile::Buffer OutputFile::NewBuffer() {
-  return Buffer(static_cast<char*>(std::aligned_alloc(kPage, kBuffer + kPage)));
+OutputFile::Buffer OutputFile::NewBuffer(size_t capacity) {
+  return Buffer(static_cast<char*>(std::aligned_alloc(kPage, capacity + kPage)));
 }
 
 absl::StatusOr<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string& path,
@@ -190,7 +192,8 @@ absl::StatusOr<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string
   file->tap_ = std::move(tap);
   file->path_ = path;
   file->target_ = path;
-  file->buffer_ = NewBuffer();
+  file->capacity_ = file->tap_ != nullptr ? kTappedBuffer : kBuffer;
+  file->buffer_ = NewBuffer(file->capacity_);
   if (file->buffer_ == nullptr) {
     return absl::ResourceExhaustedError(absl::StrCat(path, ": no memory for a buffer"));
   }
@@ -301,11 +304,11 @@ absl::Status OutputFile::WriteAt(uint64_t position, const char* data, size_t siz
 
 absl::Status OutputFile::Append(absl::string_view bytes) {
   while (!bytes.empty()) {
-    const size_t n = std::min(bytes.size(), kBuffer - used_);
+    const size_t n = std::min(bytes.size(), capacity_ - used_);
     std::memcpy(buffer_.get() + used_, bytes.data(), n);
     used_ += n;
     bytes.remove_prefix(n);
-    if (used_ == kBuffer) DSPERSE_RETURN_IF_ERROR(Flush(kBuffer));
+    if (used_ == capacity_) DSPERSE_RETURN_IF_ERROR(Flush(capacity_));
   }
   return absl::OkStatus();
 }
@@ -318,14 +321,14 @@ absl::Status OutputFile::AppendTensor(const Tensor& tensor) {
   const int64_t element = std::max(BitWidth(tensor.dtype()) / 8, 1);
   for (int64_t offset = 0; offset < tensor.num_bytes();) {
     // Whole elements only; the last one may reach beyond the buffer's end, into its slack.
-    const int64_t room = static_cast<int64_t>(kBuffer - used_);
+    const int64_t room = static_cast<int64_t>(capacity_ - used_);
     const int64_t n =
         std::min((room + element - 1) / element * element, tensor.num_bytes() - offset);
     DSPERSE_RETURN_IF_ERROR(
         tensor.ReadToWrite(offset, absl::MakeSpan(buffer_.get() + used_, static_cast<size_t>(n))));
     offset += n;
     used_ += static_cast<size_t>(n);
-    if (used_ >= kBuffer) DSPERSE_RETURN_IF_ERROR(Flush(kBuffer));
+    if (used_ >= capacity_) DSPERSE_RETURN_IF_ERROR(Flush(capacity_));
   }
   return absl::OkStatus();
 }

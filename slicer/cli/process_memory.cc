@@ -46,6 +46,7 @@ void PrepareHeapFor(const std::string& path) {
 void KeepHeapSmall() {
 #if defined(__GLIBC__)
   mallopt(M_MMAP_THRESHOLD, 1 << 17);  // the default, but fixed
+  mallopt(M_ARENA_MAX, 1);             // what one thread has freed serves the others
 #endif
 }
 
