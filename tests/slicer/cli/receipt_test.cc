@@ -1,6 +1,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -128,6 +129,46 @@ TEST(HashInputs, NamesTheFirstFileThatCannotBeRead) {
   const absl::Status status =
       HashInputs({dir.Write("a", "a"), dir.File("b"), dir.File("c")}, &receipt);
   EXPECT_THAT(std::string(status.message()), HasSubstr(dir.File("b")));
+}
+
+TEST(Receipt, HoldsTheHashOfEveryFileOfASlicesDirectory) {
+  TempDir dir;
+  // Weights that take several buffers, some of them scaled as they are written, and nodes that read none.
+  std::string text = "g (float[1,8,4,4] v0) => (float[1,8,4,4] y) <float[8] p = {1,2,3,4,5,6,7,8}> {\n";
+  constexpr int kLayers = 6;
+  for (int i = 0; i < kLayers; ++i) {
+    absl::StrAppend(&text, "c", i, " = Conv<pads = [1,1,1,1]>(v", i, ", v", i, ")\n", "b", i,
+                    " = BatchNormalization(c", i, ", p, p, p, p)\n", i + 1 == kLayers ? "y" : absl::StrCat("v", i + 1),
+                    " = Relu(b", i, ")\n");
+  }
+  Graph graph = ParseGraph(text + "}");
+  for (int i = 0; i < kLayers; ++i) {
+    const int64_t side = i == 2 ? 129 : 3;  // 8 · 8 · 129 · 129 floats: 4 MB
+    std::vector<float> weight(static_cast<size_t>(64 * side * side));
+    for (size_t k = 0; k < weight.size(); ++k) weight[k] = static_cast<float>(k % 1009) * 0.01f;
+    const NodeId conv = ::dsperse::testing::FindOpNode(graph, "Conv", i);
+    graph.SetInput(conv, 1,
+                   graph.AddConstant(absl::StrCat("weight", i),
+                                     Tensor::Of<float>({8, 8, side, side}, absl::MakeConstSpan(weight))));
+    if (side > 3) graph.SetAttribute(conv, "pads", std::vector<int64_t>(4, side / 2));
+  }
+  const std::string in = dir.Write("in.onnx", ExportAll(graph));
+  const CliResult result = Cli({"slice", in, "-o", dir.File("out"), "--policy", "layer", "--target", "none"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const Json json = Json::parse(dir.Read("out/receipt.json"));
+  EXPECT_EQ(json["input"]["sha256"], HashFile(in, "")->sha256);
+  std::map<std::string, std::string> recorded, found;
+  for (const Json& output : json["outputs"]) {
+    recorded[output["name"]] = absl::StrCat(output["bytes"].get<uint64_t>(), " ", output["sha256"].get<std::string>());
+  }
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(dir.File("out"))) {
+    if (!entry.is_regular_file()) continue;
+    const std::string name = std::filesystem::relative(entry.path(), dir.File("out")).string();
+    if (name == "receipt.json") continue;
+    found[name] = absl::StrCat(entry.file_size(), " ", HashFile(entry.path().string(), "")->sha256);
+  }
+  EXPECT_EQ(recorded, found);
+  EXPECT_EQ(found.size(), static_cast<size_t>(kLayers) + 3);
 }
 
 TEST(Receipt, HoldsHashesAndOptionsButNoPathAndNoTime) {
