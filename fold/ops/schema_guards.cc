@@ -101,6 +101,20 @@ absl::Status CheckConvolution(const NodeView& node, absl::Span<const Fact* const
 // Sizes are multiplied and added without a look at overflow.
 constexpr int64_t kLargestParameter = int64_t{1} << 31;
 
+// The numbers of an input that a schema function would be shown, as far as they are known.
+std::vector<std::optional<int64_t>> KnownNumbers(const Fact& fact) {
+  std::vector<std::optional<int64_t>> known;
+  if (!fact.value) {
+    for (const Dim& dim : fact.elements.value_or(std::vector<Dim>())) {
+      known.push_back(dim.known() ? std::optional<int64_t>(dim.size()) : std::nullopt);
+    }
+  } else if (fact.value->num_elements() <= kMaxBridged) {
+    const absl::StatusOr<std::vector<int64_t>> numbers = ToInts(*fact.value);
+    if (numbers.ok()) known.assign(numbers->begin(), numbers->end());
+  }
+  return known;
+}
+
 absl::Status CheckSizes(const NodeView& node, absl::Span<const Fact* const> inputs) {
   if ((node.Is("Reshape") || node.Is("Flatten")) && RankOf(inputs, 0)) {
     Dims known;
@@ -121,20 +135,22 @@ absl::Status CheckSizes(const NodeView& node, absl::Span<const Fact* const> inpu
   // What says how large the result is.
   const bool is_shape = node.Is("Reshape") || node.Is("Expand") || node.Is("ConstantOfShape");
   const bool is_factor = node.Is("Tile") || node.Is("Pad");
-  if (!is_shape && !is_factor) return absl::OkStatus();
   const size_t place = node.Is("ConstantOfShape") ? 0 : 1;
-  if (place >= inputs.size() || inputs[place] == nullptr || !inputs[place]->value ||
-      inputs[place]->value->num_elements() > kMaxBridged) {
-    return absl::OkStatus();
-  }
-  const absl::StatusOr<std::vector<int64_t>> numbers = ToInts(*inputs[place]->value);
-  if (!numbers.ok()) return absl::OkStatus();
+  if ((!is_shape && !is_factor) || place >= inputs.size() || inputs[place] == nullptr) return absl::OkStatus();
   Dims sizes;
-  for (int64_t number : *numbers) {
+  const std::vector<std::optional<int64_t>> numbers = KnownNumbers(*inputs[place]);
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    if (!numbers[i]) continue;
+    const int64_t number = *numbers[i];
     if (is_factor && (number > kLargestParameter || number < -kLargestParameter)) {
       return Invalid(absl::StrCat("input ", place, " holds ", number));
     }
     if (number > 0) sizes.push_back(number);
+    // Of Reshape: the input's own size at that place.
+    const bool copied = number == 0 && node.Is("Reshape") && static_cast<int>(i) < RankOf(inputs, 0).value_or(0);
+    if (copied && inputs[0]->shape.dim(static_cast<int>(i)).known()) {
+      sizes.push_back(inputs[0]->shape.dim(static_cast<int>(i)).size());
+    }
   }
   if (!is_shape) return absl::OkStatus();
   if (const auto elements = NumElements(sizes); !elements.ok()) {

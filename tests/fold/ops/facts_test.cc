@@ -181,6 +181,17 @@ TEST(Facts, ProductsOfSizesDoNotOverflow) {
   EXPECT_THAT(status.message(), HasSubstr("7957695015157985132"));
 }
 
+TEST(Facts, ProductsWithACopiedSizeDoNotOverflow) {
+  const Graph graph = testing::ParseGraph(R"(
+    <ir_version: 8, opset_import: ["": 12]>
+    g (float[1, 4] x) => (float[a, b] y)
+    <int64[2] shape = {3458764513820540976, 0}> { y = Reshape(x, shape) })");
+  Facts facts(&graph);
+  const absl::Status status = facts.InferAll();
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_THAT(status.message(), HasSubstr("3458764513820540976"));
+}
+
 TEST(Facts, AConstantConditionPicksItsBranch) {
   const Graph graph = testing::ParseGraph(R"(
     <ir_version: 8, opset_import: ["": 17]>
