@@ -99,7 +99,7 @@ absl::Status CheckConvolution(const NodeView& node, absl::Span<const Fact* const
 }
 
 // Sizes are multiplied and added without a look at overflow.
-constexpr int64_t kLargestParameter = int64_t{1} << 31;
+constexpr int64_t kLargestParameter = int64_t{1} << 30;
 
 // The numbers of an input that a schema function would be shown, as far as they are known.
 std::vector<std::optional<int64_t>> KnownNumbers(const Fact& fact) {
@@ -190,7 +190,15 @@ absl::Status CheckOperator(const NodeView& node, absl::Span<const Fact* const> i
   if (node.Int("blocksize", 1) > (int64_t{1} << 20)) {
     return Invalid(absl::StrCat("a blocksize of ", node.Int("blocksize", 1)));
   }
-  if (op == "GatherND" && node.Int("batch_dims", 0) < 0) return Invalid("batch_dims is negative");
+  if (op == "GatherND") {
+    // Their sum is where the function begins to read the data's shape.
+    const int64_t batch_dims = node.Int("batch_dims", 0);
+    if (batch_dims < 0 || batch_dims > kLargestParameter) return Invalid(absl::StrCat("batch_dims of ", batch_dims));
+    if (const int rank = RankOf(inputs, 1).value_or(0); rank > 0) {
+      const Dim& tuple = inputs[1]->shape.dim(rank - 1);
+      if (tuple.known() && tuple.size() > kLargestParameter) return Invalid(absl::StrCat("indices of ", tuple.size(), " axes"));
+    }
+  }
   return absl::OkStatus();
 }
 

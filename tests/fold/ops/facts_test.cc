@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/parse.h"
@@ -190,6 +191,17 @@ TEST(Facts, ProductsWithACopiedSizeDoNotOverflow) {
   const absl::Status status = facts.InferAll();
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
   EXPECT_THAT(status.message(), HasSubstr("3458764513820540976"));
+}
+
+TEST(Facts, SumsOfAxesDoNotOverflow) {
+  for (const char* node : {"GatherND<batch_dims = 9223372036854775807>(x, i)", "GatherND<batch_dims = 4294967295>(x, i)",
+                           "GatherND<batch_dims = 3>(x, j)"}) {
+    const Graph graph = testing::ParseGraph(absl::StrCat(R"(
+      <ir_version: 8, opset_import: ["": 12]>
+      g (float[2, 3] x, int64[2, 1] i, int64[0, 9223372036854775806] j) => (float[a] y) { y = )", node, " }"));
+    Facts facts(&graph);
+    EXPECT_TRUE(absl::IsInvalidArgument(facts.InferAll())) << node;
+  }
 }
 
 TEST(Facts, AConstantConditionPicksItsBranch) {
