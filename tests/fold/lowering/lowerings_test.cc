@@ -8,6 +8,7 @@
 #include "fold/ops/target.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/fold/lowering/lowering_options.h"
 #include "tests/support/parse.h"
 #include "tests/support/run_pass.h"
 
@@ -45,11 +46,7 @@ class ElementPricer : public RangePricer {
 };
 
 FoldOptions Lowering(bool exact = false) {
-  FoldOptions options;
-  options.passes = "none";
-  options.target = Target::Find("jstprove");
-  options.lower = true;
-  options.pass_options.exact = exact;
+  FoldOptions options = dsperse::testing::LoweringForJstprove(exact);
   options.pricer = [](const Graph& graph, Facts& facts) {
     return std::make_unique<ElementPricer>(&graph, &facts);
   };
