@@ -216,9 +216,12 @@ TemporaryDirectory::~TemporaryDirectory() {
 
 absl::StatusOr<std::string> TemporaryDirectory::Place(absl::string_view relative) const {
   const fs::path full = fs::path(path_) / std::string(relative);
-  std::error_code error;
-  fs::create_directories(full.parent_path(), error);
-  if (error) return FileError(full.parent_path().string(), "can't be made", error.value());
+  // One level after the other below this directory, which itself isn't made again: a handler may have removed it
+  // while another thread is still at work.
+  for (size_t end = relative.find('/'); end != absl::string_view::npos; end = relative.find('/', end + 1)) {
+    const std::string folder = absl::StrCat(path_, "/", relative.substr(0, end));
+    if (mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST) return FileError(folder, "can't be made", errno);
+  }
   return full.string();
 }
 

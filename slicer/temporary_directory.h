@@ -22,7 +22,8 @@ class TemporaryDirectory {
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
 
   const std::string& path() const { return path_; }
-  // Makes the folders on the way to `relative` and returns the full path.
+  // Makes the folders on the way to `relative` ("a/b/file") and returns the full path. NotFound where the directory
+  // itself is gone: CleanUp has run.
   absl::StatusOr<std::string> Place(absl::string_view relative) const;
 
   // Gives the directory the name `target` in one step, if nothing is there (AlreadyExists otherwise).

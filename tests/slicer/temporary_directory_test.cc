@@ -100,5 +100,16 @@ TEST(TemporaryDirectoryTest, CleanUpRemovesAllOfTheProcess) {
   EXPECT_THAT(dir.Names(), IsEmpty());
 }
 
+// A thread that goes on for the moment between a handler's CleanUp and the end of the process.
+TEST(TemporaryDirectoryTest, IsNotMadeAgainAfterCleanUp) {
+  TempDir dir;
+  const auto temporary = TemporaryDirectory::Create(dir.File("target"));
+  ASSERT_TRUE(temporary.ok()) << temporary.status();
+  TemporaryDirectory::CleanUp();
+  EXPECT_EQ((*temporary)->Place("slice_0/payload/slice_0.onnx").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE((*temporary)->Place("model.onnx").ok());  // makes nothing
+  EXPECT_THAT(dir.Names(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace dsperse
