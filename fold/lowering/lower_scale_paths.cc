@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
+#include "fold/ops/views.h"
 #include "fold/passes/constants.h"
 #include "fold/passes/linear_owner.h"
 #include "fold/passes/rewire.h"
@@ -34,10 +35,8 @@ struct NumberStep {
   double factor() const { return divides ? 1 / number : number; }
 };
 
-bool IsView(const NodeView& node) {
-  return node.Is("Reshape") || node.Is("Transpose") || node.Is("Flatten") || node.Is("Squeeze") ||
-         node.Is("Unsqueeze") || node.Is("Identity");
-}
+// Each element of the output is one of the first input.
+bool Moves(const NodeView& node) { return IsView(node) || node.Is("Transpose") || node.Is("Identity"); }
 
 class Mover {
  public:
@@ -160,7 +159,7 @@ class Mover {
         const NodeView node = graph_.node(id);
         if (!node.domain().empty()) break;
         ValueId next;
-        if (IsView(node)) {
+        if (Moves(node)) {
           next = node.input(0);
         } else if (node.Is("Add") && node.num_inputs() == 2) {
           const int constant = IsConstant(graph_, node.input(1)) ? 1 : 0;
@@ -203,7 +202,7 @@ class Mover {
       const NodeId id = graph_.Uses(v)[0].node;
       const NodeView node = graph_.node(id);
       if (!node.domain().empty()) break;
-      if (IsView(node) && node.input(0) == v) {
+      if (Moves(node) && node.input(0) == v) {
         v = node.output(0);
         continue;
       }

@@ -5,15 +5,10 @@
 #include <vector>
 
 #include "fold/ops/op.h"
+#include "fold/ops/views.h"
 
 namespace dsperse {
 namespace {
-
-// Outputs the first input with other dimensions.
-bool OnlyReshapes(const NodeView& node) {
-  return node.Is("Reshape") || node.Is("Flatten") || node.Is("Squeeze") ||
-         node.Is("Unsqueeze") || node.Is("Identity");
-}
 
 // An output that is known to be too large to be made.
 bool TooLarge(const Fact& output, int64_t max_bytes) {
@@ -41,7 +36,7 @@ void EvaluateConstants(const NodeView& node, absl::Span<const Fact* const> input
   }
   const OpDef* op = FindOp(node);
   if (op == nullptr || op->evaluate == nullptr || !op->foldable) return;
-  if (OnlyReshapes(node) && tensors[0] != nullptr) {
+  if ((IsView(node) || node.Is("Identity")) && tensors[0] != nullptr) {
     const std::optional<Dims> dims = outputs[0].shape.AsDims();
     if (dims) {
       absl::StatusOr<Tensor> same = tensors[0]->WithDims(*dims);

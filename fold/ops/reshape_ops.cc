@@ -119,29 +119,32 @@ absl::StatusOr<Outputs> EvaluateUnsqueeze(const EvalContext&, const NodeView& no
   return Relabel(node, *inputs[0], std::move(dims));
 }
 
-// The axes that an old Squeeze or Unsqueeze names by attribute: what ONNX's functions make of them is right only
-// where they ascend. `rank` is that of the tensor with these axes in it.
-absl::StatusOr<std::vector<int>> OldAxes(const NodeView& node, int rank) {
+// The axes that a Squeeze or Unsqueeze before opset 13 names by attribute: what ONNX's functions make of them is right
+// only where they ascend, so that shape is taken away. None where the axes are an input, absent, or of a tensor of
+// unknown rank. `axes_are_new`: they are no axes of the input yet.
+absl::StatusOr<std::optional<std::vector<int>>> OldAxes(const NodeView& node, absl::Span<const Fact* const> inputs,
+                                                        bool axes_are_new, absl::Span<Fact> outputs) {
+  if (node.opset() >= 13 || !node.HasAttr("axes") || inputs.size() != 1 || inputs[0] == nullptr ||
+      !inputs[0]->shape.has_rank() || outputs.size() != 1) {
+    return std::nullopt;
+  }
+  outputs[0].shape = Shape();
   const std::vector<int64_t> given = node.Ints("axes");
   DSPERSE_RETURN_IF_ERROR(RefuseNegative(node, given));
-  return NormalizeAxes(node, given, rank);
-}
-
-bool HasOldAxes(const NodeView& node, absl::Span<const Fact* const> inputs, absl::Span<Fact> outputs) {
-  return node.opset() < 13 && node.HasAttr("axes") && outputs.size() == 1 && inputs.size() == 1 &&
-         inputs[0] != nullptr && inputs[0]->shape.has_rank();
+  const int rank = inputs[0]->shape.rank() + (axes_are_new ? static_cast<int>(given.size()) : 0);
+  DSPERSE_ASSIGN_OR_RETURN(std::vector<int> axes, NormalizeAxes(node, given, rank));
+  return axes;
 }
 
 absl::Status InferSqueeze(const Graph&, const NodeView& node, absl::Span<const Fact* const> inputs,
                           absl::Span<Fact> outputs) {
   DSPERSE_RETURN_IF_ERROR(InferBySchema(node, inputs, outputs));
-  if (!HasOldAxes(node, inputs, outputs)) return absl::OkStatus();
+  DSPERSE_ASSIGN_OR_RETURN(const auto axes, OldAxes(node, inputs, /*axes_are_new=*/false, outputs));
+  if (!axes) return absl::OkStatus();
   const Shape& in = inputs[0]->shape;
-  outputs[0].shape = Shape();
-  DSPERSE_ASSIGN_OR_RETURN(const std::vector<int> axes, OldAxes(node, in.rank()));
   absl::InlinedVector<Dim, 4> dims;
   for (int i = 0; i < in.rank(); ++i) {
-    if (!std::binary_search(axes.begin(), axes.end(), i)) {
+    if (!std::binary_search(axes->begin(), axes->end(), i)) {
       dims.push_back(in.dim(i));
     } else if (in.dim(i).known() && in.dim(i).size() != 1) {
       return InvalidNode(node, absl::StrCat("axis ", i, " of ", in.ToString(), " isn't 1"));
@@ -154,15 +157,14 @@ absl::Status InferSqueeze(const Graph&, const NodeView& node, absl::Span<const F
 absl::Status InferUnsqueeze(const Graph&, const NodeView& node, absl::Span<const Fact* const> inputs,
                             absl::Span<Fact> outputs) {
   DSPERSE_RETURN_IF_ERROR(InferBySchema(node, inputs, outputs));
-  if (!HasOldAxes(node, inputs, outputs)) return absl::OkStatus();
+  DSPERSE_ASSIGN_OR_RETURN(const auto axes, OldAxes(node, inputs, /*axes_are_new=*/true, outputs));
+  if (!axes) return absl::OkStatus();
   const Shape& in = inputs[0]->shape;
-  outputs[0].shape = Shape();
-  const int rank = in.rank() + static_cast<int>(node.Ints("axes").size());
-  DSPERSE_ASSIGN_OR_RETURN(const std::vector<int> axes, OldAxes(node, rank));
+  const int rank = in.rank() + static_cast<int>(axes->size());
   absl::InlinedVector<Dim, 4> dims;
   int next = 0;
   for (int i = 0; i < rank; ++i) {
-    dims.push_back(std::binary_search(axes.begin(), axes.end(), i) ? Dim(1) : in.dim(next++));
+    dims.push_back(std::binary_search(axes->begin(), axes->end(), i) ? Dim(1) : in.dim(next++));
   }
   outputs[0].shape = Shape(std::move(dims));
   return absl::OkStatus();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "fold/ops/views.h"
 #include "fold/passes/constants.h"
 #include "fold/passes/match.h"
 #include "fold/passes/reshape_target.h"
@@ -62,9 +63,8 @@ bool MovesOnlyOnes(const NodeView& node, PassContext& context) {
   return true;
 }
 
-bool IsView(const NodeView& node, PassContext& context) {
-  return node.Is("Reshape") || node.Is("Flatten") || node.Is("Squeeze") || node.Is("Unsqueeze") ||
-         (node.Is("Transpose") && MovesOnlyOnes(node, context));
+bool ActsAsView(const NodeView& node, PassContext& context) {
+  return IsView(node) || (node.Is("Transpose") && MovesOnlyOnes(node, context));
 }
 
 // The value at the start of the chain of views that ends in `node`, or none if there is no chain.
@@ -74,7 +74,7 @@ ValueId RootOfViews(const Graph& graph, const NodeView& node, PassContext& conte
   while (value.valid()) {
     const NodeId producer = graph.Producer(value);
     if (!producer.valid() || graph.BlockOf(value) != node.block() ||
-        !IsView(graph.node(producer), context)) {
+        !ActsAsView(graph.node(producer), context)) {
       break;
     }
     value = graph.node(producer).input(0);
@@ -335,7 +335,7 @@ Rewritten UndoSplit(Graph& graph, NodeId id, PassContext& context) {
 
 Rewritten Compose(Graph& graph, NodeId id, PassContext& context) {
   const NodeView node = graph.node(id);
-  if (IsView(node, context)) return ComposeReshapes(graph, id, context);
+  if (ActsAsView(node, context)) return ComposeReshapes(graph, id, context);
   if (node.Is("Slice")) return ComposeSlices(graph, id, context);
   if (node.Is("Pad")) return ComposePads(graph, id, context);
   return NoMatch<bool>();

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Breaks each guard of the passes in turn and sees that a test notices.
+"""Breaks each guard of the passes and of the lowering in turn and sees that a test notices.
 
-A guard is an `if` of fold/passes/*.cc whose consequence declines: it returns NoMatch, No, a reason as text, or
+A guard is an `if` of fold/passes/*.cc or fold/lowering/*.cc whose consequence declines: it returns NoMatch, No, a reason as text, or
 records a refusal. Broken, its condition never holds. All are built at once into a copy of the tree, with a switch
-that the environment variable DSPERSE_MUTANT turns; then the tests of the passes run for each until one fails. What the
+that the environment variable DSPERSE_MUTANT turns; then the tests of its folder run for each until one fails. What the
 release build has in the compiler's cache is not built again: beside the passes and their tests that is all of it.
 
 Not in CI. Some guards keep what can't be reached, or repeat another: equivalent.tsv beside this file lists each, with
@@ -27,7 +27,11 @@ import tempfile
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DECLINES = re.compile(r"return\s+(NoMatch|No|no)\b|return\s+kNone\(\)|return\s+(absl::StrCat\(|\"[^\"])|\bRefuse(All)?\(|refusals_\.emplace\(")
 IF = re.compile(r"^(\s*)(?:\} else )?if (constexpr )?\(")
-PROGRAMS = ["fold_passes_test", "fold_test"]
+# Each folder with the tests that are to notice.
+PROGRAMS = {
+    "fold/passes": ["fold_passes_test", "fold_test"],
+    "fold/lowering": ["fold_lowering_test"],
+}
 PRESET = "release"
 HEADER = "fold/passes/mutation_switch.h"
 
@@ -133,10 +137,10 @@ def equivalents():
     return {(name, condition): reason for name, condition, reason in rows}
 
 
-def test(build, number):
+def test(build, number, programs):
     """The first failure with that guard broken, or ''."""
     environment = dict(os.environ, DSPERSE_MUTANT=str(number), GTEST_FAIL_FAST="1")
-    for program in PROGRAMS:
+    for program in programs:
         try:
             run = subprocess.run([os.path.join(build, "bin", program)], capture_output=True, text=True, timeout=900,
                                  env=environment)
@@ -156,7 +160,8 @@ def main():
     parser.add_argument("--output")
     arguments = parser.parse_args()
     sites = []
-    for file_number, path in enumerate(sorted(glob.glob(os.path.join(TOP, "fold", "passes", "*.cc")))):
+    paths = [path for folder in PROGRAMS for path in sorted(glob.glob(os.path.join(TOP, folder, "*.cc")))]
+    for file_number, path in enumerate(paths):
         with open(path, encoding="utf-8") as file:
             text = file.read()
         name = os.path.relpath(path, TOP)
@@ -183,15 +188,16 @@ def main():
             sys.exit(f"equivalent.tsv: no such guards: {sorted(unknown)}")
         write_tree(tree, texts)
         subprocess.run(["cmake", "--preset", PRESET], cwd=tree, check=True, stdout=subprocess.DEVNULL)
-        subprocess.run(["cmake", "--build", "--preset", PRESET, "-t", *PROGRAMS, "--", "-j2"], cwd=tree, check=True,
+        programs = [program for of_folder in PROGRAMS.values() for program in of_folder]
+        subprocess.run(["cmake", "--build", "--preset", PRESET, "-t", *programs, "--", "-j2"], cwd=tree, check=True,
                        stdout=subprocess.DEVNULL)
-        if reason := test(build, -1):
+        if reason := test(build, -1, programs):
             sys.exit(f"the tests fail before anything is broken: {reason}")
         for number, name, line, _, _ in sites:
             if (name, conditions[number]) in reasons:
                 continue
             key = (f"{name}:{line}", conditions[number])
-            by = done.get(key) or test(build, number)
+            by = done.get(key) or test(build, number, PROGRAMS[os.path.dirname(name)])
             results.append({"guard": key[0], "condition": key[1], "caught_by": by})
             if not done.get(key):
                 print(f"{'caught' if by else 'MISSED'}  {name}:{line}  {by or conditions[number]}", flush=True)
