@@ -79,10 +79,20 @@ inline bool Broken(int guard) {
 DECLARATION = re.compile(r"^\s*(?:const\s+)?[\w:<>,*&\s]+?[\s*&](\w+)\s*=(?!=)")
 
 
+def last_outside(text, wanted):
+    """The last index of that character outside parentheses and braces, or -1."""
+    depth, last = 0, -1
+    for i, character in enumerate(text):
+        depth += {"(": 1, "{": 1, ")": -1, "}": -1}.get(character, 0)
+        if character == wanted and depth == 0:
+            last = i
+    return last
+
+
 def with_switch(condition, number):
     """The condition, false where the guard of that number is broken."""
     off = f"!::dsperse_mutation::Broken({number})"
-    split = condition.rfind(";")
+    split = last_outside(condition, ";")
     if split >= 0:
         return f"{condition[:split + 1]} ({condition[split + 1:]}) && {off}"
     declared = DECLARATION.match(condition)
