@@ -73,8 +73,7 @@ ValueId RootOfViews(const Graph& graph, const NodeView& node, PassContext& conte
   ValueId root;
   while (value.valid()) {
     const NodeId producer = graph.Producer(value);
-    if (!producer.valid() || graph.BlockOf(value) != node.block() ||
-        !ActsAsView(graph.node(producer), context)) {
+    if (!producer.valid() || graph.BlockOf(value) != node.block() || !ActsAsView(graph.node(producer), context)) {
       break;
     }
     value = graph.node(producer).input(0);

@@ -173,5 +173,17 @@ TEST(EliminateIdentityOps, WorksInsideBodies) {
   EXPECT_EQ(graph.NumNodes(), 4);
 }
 
+// Only ONNX says what its operators do: the same name in another domain may mean anything.
+TEST(EliminateIdentityOps, LeavesOperatorsOfOtherDomains) {
+  for (const char* node : {"Identity(x)", "Dropout(x)", "Add(x, zero)", "Transpose<perm = [0, 1]>(x)", "Max(x)"}) {
+    Graph graph =
+        ParseGraph(absl::StrCat("<ir_version: 8, opset_import: [\"\" : 17, \"com.acme\" : 1]>"
+                                " g (float[2, 3] x) => (float[2, 3] y) <float zero = {0}>"
+                                " { a = com.acme.",
+                                node, " y = Neg(a) }"));
+    EXPECT_FALSE(RunPass(EliminateIdentityOps(), graph).changed) << node;
+  }
+}
+
 }  // namespace
 }  // namespace dsperse
