@@ -22,11 +22,11 @@ void RunOneOf(const std::vector<const std::vector<Recipe>*>& lists, GraphBuilder
 }  // namespace
 
 void RunRandomRecipe(GraphBuilder& builder) {
-  RunOneOf({&AffineRecipes(), &ViewRecipes(), &MathRecipes(), &BodyRecipes()}, builder);
+  RunOneOf({&AffineRecipes(), &ViewRecipes(), &MathRecipes(), &PatternRecipes(), &BodyRecipes()}, builder);
 }
 
 void RunRecipeInBody(GraphBuilder& builder) {
-  RunOneOf({&AffineRecipes(), &ViewRecipes(), &MathRecipes()}, builder);
+  RunOneOf({&AffineRecipes(), &ViewRecipes(), &MathRecipes(), &PatternRecipes()}, builder);
 }
 
 std::optional<RandomModel> MakeRandomModel(Choices& choices, int max_steps) {

@@ -20,6 +20,8 @@ const std::vector<Recipe>& AffineRecipes();
 const std::vector<Recipe>& ViewRecipes();
 // Element-wise operators, reductions, pools, normalizations, integer arithmetic.
 const std::vector<Recipe>& MathRecipes();
+// What fusing and lowering look for as a whole: attention, Gelu, normalizations and gates written out.
+const std::vector<Recipe>& PatternRecipes();
 // If and Loop, whose bodies are random too.
 const std::vector<Recipe>& BodyRecipes();
 
