@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
+#include "fold/lowering/precision.h"
 #include "fold/ops/views.h"
 #include "fold/passes/constants.h"
 #include "fold/passes/linear_owner.h"
@@ -56,7 +57,7 @@ class Mover {
     if (!graph_.HasSingleNodeUse(x)) {
       const std::optional<NodeId> other = OtherReader(x, step);
       if (!other) return false;
-      DSPERSE_ASSIGN_OR_RETURN(const bool made_up, MakeUp(*other, x, 1 / number->factor(), &changed));
+      DSPERSE_ASSIGN_OR_RETURN(const bool made_up, MakeUp(*other, x, step, 1 / number->factor(), &changed));
       if (!made_up) return false;
     }
     DSPERSE_ASSIGN_OR_RETURN(const bool taken, Backward(x, number->factor(), &changed));
@@ -104,7 +105,7 @@ class Mover {
   // Every element of a constant input times `factor`; false where it can't be.
   absl::StatusOr<bool> Scale(NodeId node, int input, double factor, Replacements* changed) {
     const std::optional<Tensor> constant = ConstantOf(graph_, graph_.node(node).input(input));
-    if (!constant || !IsFloat(constant->dtype())) return false;
+    if (!constant || !IsFloat(constant->dtype()) || constant->num_elements() > kMostMade) return false;
     DSPERSE_ASSIGN_OR_RETURN(std::vector<double> values, ToDoubles(*constant));
     for (double& value : values) {
       value *= factor;
@@ -116,7 +117,11 @@ class Mover {
   }
 
   absl::StatusOr<bool> ScaleNumber(NodeId id, const NumberStep& step, double factor, Replacements* changed) {
-    return Scale(id, step.constant, step.divides ? 1 / factor : factor, changed);
+    const double by = step.divides ? 1 / factor : factor;
+    // A divisor must not become 0.
+    const DType type = ConstantOf(graph_, graph_.node(id).input(step.constant))->dtype();
+    if (!KeepsPrecision(type, step.number * by)) return false;
+    return Scale(id, step.constant, by, changed);
   }
 
   // A linear operator's whole weight times `factor`; its bias too where `bias`.
@@ -147,12 +152,13 @@ class Mover {
   // lie on the way.
   absl::StatusOr<bool> Backward(ValueId value, double factor, Replacements* changed) {
     const size_t before = changed->size();
+    size_t kept = before;  // with those between a product and `value`
     std::vector<ValueId> starts = {value};
     bool product_seen = false;
     while (!starts.empty()) {
       ValueId v = starts.back();
       starts.pop_back();
-      changed->resize(before);
+      changed->resize(kept);
       while (true) {
         const NodeId id = graph_.Producer(v);
         if (!id.valid() || graph_.BlockOf(v) != graph_.BlockOf(value)) break;
@@ -171,6 +177,7 @@ class Mover {
           if (scaled) return true;
           if (!node.Is("MatMul") || product_seen) break;
           product_seen = true;
+          kept = changed->size();
           for (const int operand : {1, 0}) {
             const ValueId factor_matrix = node.input(operand);
             if (!IsConstant(graph_, factor_matrix) && graph_.HasSingleNodeUse(factor_matrix)) {
@@ -190,8 +197,8 @@ class Mover {
   }
 
   // What `reader` makes of `x` shall stay as it is, or be made up for behind it, with `x` smaller by
-  // 1/`factor`.
-  absl::StatusOr<bool> MakeUp(NodeId reader, ValueId x, double factor, Replacements* changed) {
+  // 1/`factor`. `step` goes: its number can't take anything.
+  absl::StatusOr<bool> MakeUp(NodeId reader, ValueId x, NodeId step, double factor, Replacements* changed) {
     DSPERSE_ASSIGN_OR_RETURN(const std::optional<NumberStep> own, NumberOf(reader));
     if (own) return ScaleNumber(reader, *own, factor, changed);
     const NodeView product = graph_.node(reader);
@@ -216,7 +223,7 @@ class Mover {
     // In its other factor.
     const ValueId other = product.input(0) == x ? product.input(1) : product.input(0);
     const NodeId maker = graph_.Producer(other);
-    if (!maker.valid() || !graph_.HasSingleNodeUse(other)) return false;
+    if (!maker.valid() || maker == step || !graph_.HasSingleNodeUse(other)) return false;
     DSPERSE_ASSIGN_OR_RETURN(const std::optional<NumberStep> number, NumberOf(maker));
     return number ? ScaleNumber(maker, *number, factor, changed) : false;
   }

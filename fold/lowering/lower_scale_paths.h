@@ -14,7 +14,7 @@
 //   - the factor doesn't lie between 1/32 and 1: larger weights would widen a prover's numbers, smaller
 //     ones lose fixed-point digits;
 //   - a value on the way has another reader, or a weight or bias is not constant;
-//   - nothing takes what the other reader then lacks.
+//   - nothing takes what the other reader then lacks: a number would not be finite, or lose digits.
 #ifndef DSPERSE_FOLD_LOWERING_LOWER_SCALE_PATHS_H_
 #define DSPERSE_FOLD_LOWERING_LOWER_SCALE_PATHS_H_
 

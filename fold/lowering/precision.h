@@ -1,0 +1,33 @@
+// What numbers an element type holds, for constants that a lowering makes.
+#ifndef DSPERSE_FOLD_LOWERING_PRECISION_H_
+#define DSPERSE_FOLD_LOWERING_PRECISION_H_
+
+#include <cmath>
+#include <cstdint>
+
+#include "fold/ir/dtype.h"
+#include "fold/passes/constants.h"
+
+namespace dsperse {
+
+// Every whole number up to it is one of the float type `type`. (Of double 2^24 too: what a float holds is enough.)
+inline int64_t MostWholeNumber(DType type) {
+  if (type == DType::kFloat16) return int64_t{1} << 11;
+  if (type == DType::kBfloat16) return int64_t{1} << 8;
+  return int64_t{1} << 24;
+}
+
+// Is `value`, rounded to the float type `type`, finite, and as near to it as the type's numbers lie elsewhere? A number
+// below the smallest normal one loses digits, or all of itself. Zero is kept.
+inline bool KeepsPrecision(DType type, double value) {
+  const double smallest = type == DType::kFloat16 ? 0x1p-14 : type == DType::kDouble ? 0x1p-1022 : 0x1p-126;
+  return IsFiniteAs(type, value) && (value == 0 || std::abs(value) >= smallest);
+}
+
+// A constant of more elements than this is left alone where the file need not hold them: a ConstantOfShape may claim
+// any number.
+constexpr int64_t kMostMade = int64_t{1} << 24;
+
+}  // namespace dsperse
+
+#endif  // DSPERSE_FOLD_LOWERING_PRECISION_H_
