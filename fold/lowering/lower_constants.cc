@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
+#include "fold/lowering/precision.h"
 #include "fold/passes/constants.h"
 
 namespace dsperse {
@@ -19,13 +21,23 @@ Matched<Dims> SourceOf(const NodeView& node, ValueId x, Facts& facts) {
     return NoMatch<Dims>(
         absl::StrCat("operands broadcast from opset 7 on, the model has ", node.opset()));
   }
-  if (!IsFloat(facts.TypeOf(x))) return NoMatch<Dims>("its element type is no float");
+  const DType type = facts.TypeOf(x);
+  if (!IsFloat(type)) return NoMatch<Dims>("its element type is no float");
+  if (type == DType::kBfloat16 && node.opset() < 22) {
+    return NoMatch<Dims>(absl::StrCat("Conv takes bfloat16 from opset 22 on, the model has ", node.opset()));
+  }
   const std::optional<Dims> dims = facts.StaticShape(x);
   if (!dims) return NoMatch<Dims>("the shape of its input is not known");
-  if (std::find(dims->begin(), dims->end(), 0) != dims->end()) {
-    return NoMatch<Dims>("its input has no element");
-  }
+  const absl::StatusOr<int64_t> elements = NumElements(*dims);
+  if (!elements.ok() || *elements < 1) return NoMatch<Dims>("its input has no element, or too many");
   return Match(*dims);
+}
+
+// Why a constant is no operand beside `x`, or "". A file may hold any.
+std::string WhyNotBeside(ValueId x, const Tensor& constant, Facts& facts) {
+  const DType type = facts.TypeOf(x);
+  if (constant.dtype() == type) return "";
+  return absl::StrCat("its constant is ", DTypeName(constant.dtype()), ", its input ", DTypeName(type));
 }
 
 // The constant operand of a binary node and the other one.
@@ -55,6 +67,7 @@ absl::StatusOr<Matched<Rewrite>> MatchWire(const Graph& graph, const NodeView& n
   const Matched<Dims> source_shape = SourceOf(node, node.input(data), facts);
   if (!source_shape) return NoMatch<Rewrite>(source_shape.why_not);
   Tensor constant = operands->constant;
+  if (std::string why = WhyNotBeside(node.input(data), constant, facts); !why.empty()) return NoMatch<Rewrite>(why);
   // Beside an image, a constant per channel in the wire's own shape needs no Reshape.
   const Shape& shape = facts.ShapeOf(node.input(data));
   if (shape.has_rank() && shape.rank() == 4 && constant.rank() <= 4) {
@@ -91,7 +104,9 @@ absl::StatusOr<Matched<Rewrite>> MatchRowBias(const Graph& graph, const NodeView
   if (subtracts && operands->data == 1) return NoMatch<Rewrite>();
   const ValueId x = node.input(operands->data);
   const NodeId conv = RowConv(graph, x);
-  if (!conv.valid() || facts.ShapeOf(x) != facts.ShapeOf(node.output(0))) return NoMatch<Rewrite>();
+  const Shape& shape = facts.ShapeOf(x);
+  if (!conv.valid() || !shape.has_rank() || shape != facts.ShapeOf(node.output(0))) return NoMatch<Rewrite>();
+  if (!WhyNotBeside(x, operands->constant, facts).empty()) return NoMatch<Rewrite>();
   DSPERSE_ASSIGN_OR_RETURN(const std::vector<double> values, ToDoubles(operands->constant));
   DSPERSE_ASSIGN_OR_RETURN(
       const Tensor bias,
@@ -154,8 +169,13 @@ absl::StatusOr<Matched<Rewrite>> LowerClip::Match(const Graph& graph, const Node
     if (!node.input(i + 1).valid()) continue;
     const std::optional<Tensor> bound = ConstantOf(graph, node.input(i + 1));
     if (!bound || bound->num_elements() != 1) return NoMatch<Rewrite>("its bounds are not constant");
+    if (!IsFloat(bound->dtype())) return NoMatch<Rewrite>("its bounds are no floats");
     DSPERSE_ASSIGN_OR_RETURN(const std::vector<double> values, ToDoubles(*bound));
-    if (!std::isinf(values[0]) && std::abs(values[0]) < 3.4e38) bounds[i] = values[0];
+    const double outwards = i == 0 ? -values[0] : values[0];
+    const double most = type == DType::kDouble ? std::numeric_limits<double>::max() : 3.4e38;
+    // Beyond every number: no bound. So far within that nothing is left, or no number: no Clip that a file needs.
+    if (!(outwards > -most)) return NoMatch<Rewrite>("a bound is not finite");
+    if (outwards < most) bounds[i] = values[0];
   }
   if (!bounds[0] && !bounds[1]) return NoMatch<Rewrite>("it has no finite bound");
   const std::optional<double> low = bounds[0], high = bounds[1];
@@ -180,6 +200,7 @@ absl::StatusOr<Matched<Rewrite>> LowerFactor::Match(const Graph& graph, const No
   if (!source_shape) return NoMatch<Rewrite>(source_shape.why_not);
   const Dims* const dims = &*source_shape;
   const Tensor& constant = operands->constant;
+  if (std::string why = WhyNotBeside(x, constant, facts); !why.empty()) return NoMatch<Rewrite>(why);
   const DType type = constant.dtype();
   DSPERSE_ASSIGN_OR_RETURN(const std::vector<double> values, ToDoubles(constant));
   for (double v : values) {
@@ -269,6 +290,10 @@ absl::StatusOr<Matched<Rewrite>> LowerJoin::Match(const Graph& graph, const Node
   }
   const Matched<Dims> source_shape = SourceOf(node, node.input(source), facts);
   if (!source_shape) return NoMatch<Rewrite>(source_shape.why_not);
+  for (const std::optional<Tensor>& part : parts) {
+    if (!part) continue;
+    if (std::string why = WhyNotBeside(node.input(source), *part, facts); !why.empty()) return NoMatch<Rewrite>(why);
+  }
   return dsperse::Match(Rewrite{"constants written as biases of Convs of zeros", [=, shape = *source_shape](Rewriter& r) {
     std::vector<ValueId> inputs(r.anchor().inputs().begin(), r.anchor().inputs().end());
     const ValueId x = inputs[static_cast<size_t>(source)];
