@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
+#include "fold/lowering/precision.h"
 #include "fold/passes/constants.h"
 
 namespace dsperse {
@@ -15,6 +16,14 @@ std::string WhyNotFloat(const NodeView& node, Facts& facts) {
   if (type == DType::kUndefined) return "its element type is not known";
   if (!IsFloat(type)) return absl::StrCat("its element type is ", DTypeName(type));
   return "";
+}
+
+// The same for Mul, Add and the like with a constant of another shape.
+std::string WhyNotMul(const NodeView& node, Facts& facts) {
+  if (node.opset() < 7) {
+    return absl::StrCat("Mul broadcasts from opset 7 on, the model has ", node.opset());
+  }
+  return WhyNotFloat(node, facts);
 }
 
 std::string WhyNotMax(const NodeView& node, Facts& facts) {
@@ -53,9 +62,14 @@ absl::StatusOr<Matched<Rewrite>> LowerAbs::Match(const Graph&, const NodeView& n
   }});
 }
 
-absl::StatusOr<Matched<Rewrite>> LowerPRelu::Match(const Graph&, const NodeView& node,
+absl::StatusOr<Matched<Rewrite>> LowerPRelu::Match(const Graph& graph, const NodeView& node,
                                                    Facts& facts) const {
   if (std::string why = WhyNotMax(node, facts); !why.empty()) return NoMatch<Rewrite>(why);
+  // An infinite slope times the 0 that a positive element leaves is no number.
+  if (const std::optional<Tensor> slope = ConstantOf(graph, node.input(1)); slope && IsFloat(slope->dtype())) {
+    DSPERSE_ASSIGN_OR_RETURN(const int64_t bad, FirstNonFinite(*slope));
+    if (bad >= 0) return NoMatch<Rewrite>(absl::StrCat("element ", bad, " of its slope is not finite"));
+  }
   const DType type = facts.TypeOf(node.input(0));
   return dsperse::Match(Rewrite{"written as Max(x, 0) + slope * Min(x, 0)", [type](Rewriter& r) {
     const ValueId x = r.anchor().input(0), slope = r.anchor().input(1);
@@ -68,12 +82,12 @@ absl::StatusOr<Matched<Rewrite>> LowerPRelu::Match(const Graph&, const NodeView&
 
 absl::StatusOr<Matched<Rewrite>> LowerHardSigmoid::Match(const Graph&, const NodeView& node,
                                                          Facts& facts) const {
-  if (std::string why = WhyNotFloat(node, facts); !why.empty()) return NoMatch<Rewrite>(why);
-  if (node.opset() < 7) {
-    return NoMatch<Rewrite>(absl::StrCat("Mul broadcasts from opset 7 on, the model has ", node.opset()));
-  }
+  if (std::string why = WhyNotMul(node, facts); !why.empty()) return NoMatch<Rewrite>(why);
   const DType type = facts.TypeOf(node.input(0));
   const double alpha = node.Float("alpha", 0.2f), beta = node.Float("beta", 0.5f);
+  if (!KeepsPrecision(type, alpha) || !KeepsPrecision(type, beta)) {
+    return NoMatch<Rewrite>(absl::StrCat("alpha ", alpha, " or beta ", beta, " is no ", DTypeName(type)));
+  }
   return dsperse::Match(Rewrite{"written as Clip(alpha * x + beta, 0, 1)", [=](Rewriter& r) {
     const ValueId scaled =
         r.Emit("Mul", {r.anchor().input(0), r.Scalar(type, alpha, "alpha")}, "scaled");
@@ -126,8 +140,10 @@ absl::StatusOr<Matched<Rewrite>> LowerPow::Match(const Graph& graph, const NodeV
     return NoMatch<Rewrite>("the exponent is not a whole constant of 2 to 16");
   }
   // A constant of a higher rank would broadcast the result.
-  if (facts.ShapeOf(node.output(0)) != facts.ShapeOf(node.input(0))) {
-    return NoMatch<Rewrite>("the exponent changes the shape");
+  const Shape& shape = facts.ShapeOf(node.input(0));
+  if (ConstantOf(graph, node.input(1))->rank() > 0 &&
+      (!shape.has_rank() || facts.ShapeOf(node.output(0)) != shape)) {
+    return NoMatch<Rewrite>("the exponent changes the shape, or may");
   }
   // By squaring, from the highest bit of the exponent down: true squares, false multiplies by x.
   std::vector<bool> steps;
@@ -150,14 +166,14 @@ absl::StatusOr<Matched<Rewrite>> LowerPow::Match(const Graph& graph, const NodeV
 
 absl::StatusOr<Matched<Rewrite>> LowerDiv::Match(const Graph& graph, const NodeView& node,
                                                  Facts& facts) const {
-  if (std::string why = WhyNotFloat(node, facts); !why.empty()) return NoMatch<Rewrite>(why);
+  if (std::string why = WhyNotMul(node, facts); !why.empty()) return NoMatch<Rewrite>(why);
   const std::optional<Tensor> divisor = ConstantOf(graph, node.input(1));
   DSPERSE_ASSIGN_OR_RETURN(std::vector<double> values, SmallConstant(graph, node.input(1)));
   if (!divisor || values.empty()) return NoMatch<Rewrite>("the divisor is not constant");
   for (double& v : values) {
     v = 1 / v;
-    if (!std::isnormal(v) || !IsFiniteAs(divisor->dtype(), v)) {
-      return NoMatch<Rewrite>("a reciprocal of the divisor is not finite");
+    if (v == 0 || !KeepsPrecision(divisor->dtype(), v)) {
+      return NoMatch<Rewrite>("a reciprocal of the divisor is not finite, or too small");
     }
   }
   DSPERSE_ASSIGN_OR_RETURN(Tensor reciprocal, RoundTo(divisor->dtype(), divisor->dims(), values));

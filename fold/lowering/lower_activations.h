@@ -10,10 +10,11 @@
 //
 // Applies when the target refuses the node as it is. Constants that these make are not proven as they are:
 // fusion absorbs them, or lower_constants.h rewrites them. Declines when
-//   - the model's opset has no form of the operators for it (Max and Min broadcast from 8 on);
+//   - the model's opset has no form of the operators for it (Max and Min broadcast from 8 on, Mul and Add from 7);
 //   - the element type is no float, or not known;
-//   - Pow: the exponent is not a whole constant of 2 to 16; Div: the divisor is not constant, or its reciprocal is not
-//     finite and normal in the type.
+//   - PRelu: a slope is not finite; HardSigmoid: alpha or beta are none of the type's numbers;
+//   - Pow: the exponent is not a whole constant of 2 to 16, or may raise the rank; Div: the divisor is not constant, or
+//     its reciprocal is not finite and normal in the type.
 #ifndef DSPERSE_FOLD_LOWERING_LOWER_ACTIVATIONS_H_
 #define DSPERSE_FOLD_LOWERING_LOWER_ACTIVATIONS_H_
 

@@ -4,7 +4,7 @@
 //
 // k = scale / sqrt(var + epsilon), t = shift − mean·k, in double, rounded once to x's type; shape
 // [C, 1, …, 1]. Class: re-rounded. Applies when the target refuses the node, it is in inference mode and
-// its parameters are constant. Declines otherwise, and where a constant would not be finite.
+// its parameters are constant. Declines otherwise, below opset 7, and where a constant would not be finite.
 #ifndef DSPERSE_FOLD_LOWERING_LOWER_BATCHNORM_H_
 #define DSPERSE_FOLD_LOWERING_LOWER_BATCHNORM_H_
 
