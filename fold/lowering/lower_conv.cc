@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
+#include "fold/lowering/precision.h"
 #include "fold/passes/constants.h"
 
 namespace dsperse {
@@ -21,6 +22,12 @@ struct ConvShape {
 Matched<ConvShape> KernelOf(const Graph& graph, const NodeView& node) {
   const std::optional<Tensor> kernel = ConstantOf(graph, node.input(1));
   if (!kernel) return NoMatch<ConvShape>("its kernel: " + WhyNotConstant(graph, node.input(1)));
+  if (!IsFloat(kernel->dtype())) {
+    return NoMatch<ConvShape>(absl::StrCat("its kernel is ", DTypeName(kernel->dtype())));
+  }
+  if (kernel->is_uniform() && kernel->num_elements() > kMostMade) {
+    return NoMatch<ConvShape>(absl::StrCat("its kernel is a ConstantOfShape of ", kernel->num_elements(), " elements"));
+  }
   if (kernel->rank() < 3) return NoMatch<ConvShape>("its kernel has no spatial axis");
   ConvShape shape;
   shape.kernel = *kernel;
@@ -46,6 +53,10 @@ std::optional<std::vector<int64_t>> PadsOf(const NodeView& node, const ConvShape
   for (int i = 0; i < conv.axes; ++i) {
     const size_t k = static_cast<size_t>(i);
     const int64_t size = (*input)[k + 2];
+    constexpr int64_t kMost = int64_t{1} << 31;  // no product of two overflows
+    for (int64_t number : {size + 1, conv.sizes[k], strides[k], dilations[k]}) {
+      if (number < 1 || number > kMost) return std::nullopt;
+    }
     const int64_t out = (size + strides[k] - 1) / strides[k];
     const int64_t reach = (conv.sizes[k] - 1) * dilations[k] + 1;
     const int64_t total = std::max<int64_t>((out - 1) * strides[k] + reach - size, 0);
@@ -75,7 +86,7 @@ absl::StatusOr<Matched<Rewrite>> LowerConvAttributes::Match(const Graph& graph, 
   if (!conv) return NoMatch<Rewrite>(conv.why_not);
   if (!AttributesFit(node, conv->axes)) return NoMatch<Rewrite>("its attributes don't fit its kernel");
   const std::optional<std::vector<int64_t>> pads = PadsOf(node, *conv, facts);
-  if (!pads) return NoMatch<Rewrite>("auto_pad needs a known input shape");
+  if (!pads) return NoMatch<Rewrite>("auto_pad needs a known input shape, and sizes and strides of 1 to 2^31");
   const std::vector<int64_t> strides = IntsOr(node, "strides", conv->axes, 1);
   const std::vector<int64_t> dilations = IntsOr(node, "dilations", conv->axes, 1);
   const std::vector<int64_t> sizes = conv->sizes;
@@ -190,7 +201,9 @@ absl::StatusOr<Matched<Rewrite>> LowerGroupedConv::Match(const Graph& graph, con
   if (node.input(2).valid()) {
     bias = ConstantOf(graph, node.input(2));
     if (!bias) return NoMatch<Rewrite>("its bias: " + WhyNotConstant(graph, node.input(2)));
-    if (bias->dims() != Dims{out_channels}) return NoMatch<Rewrite>("its bias has another length");
+    if (bias->dims() != Dims{out_channels} || bias->dtype() != conv->kernel.dtype()) {
+      return NoMatch<Rewrite>("its bias has another length or type");
+    }
   }
   std::vector<Tensor> kernels, biases;
   for (int64_t g = 0; g < group; ++g) {
