@@ -2,15 +2,20 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
+#include "fold/lowering/precision.h"
 #include "fold/passes/constants.h"
 
 namespace dsperse {
 namespace {
 
-// `tensor` times `factor`, rounded once; nothing where an element would not be finite.
+// `tensor` times `factor`, rounded once; nothing where an element would not be finite, or for a ConstantOfShape of a size
+// that no file holds.
 absl::StatusOr<std::optional<Tensor>> Times(const Tensor& tensor, double factor) {
   if (!IsFloat(tensor.dtype()) || tensor.rank() == 0) return std::nullopt;
+  if (tensor.num_elements() == 0) return tensor;
+  if (tensor.is_uniform() && tensor.num_elements() > kMostMade) return std::nullopt;
   DSPERSE_ASSIGN_OR_RETURN(
       Tensor scaled,
       Tensor::Scaled(tensor, 0, std::vector<double>(static_cast<size_t>(tensor.dims()[0]), factor)));
@@ -61,6 +66,10 @@ absl::StatusOr<Matched<Rewrite>> LowerMatMul::Match(const Graph& graph, const No
   const std::optional<Dims> in = facts.StaticShape(node.input(0));
   const std::optional<Dims> out = facts.StaticShape(node.output(0));
   if (!in || !out || in->size() < 2) return NoMatch<Rewrite>("its shapes are not known");
+  // Reshape takes a 0 for the size that its input has there.
+  const absl::StatusOr<int64_t> elements = NumElements(*in);
+  if (!elements.ok() || *elements < 1) return NoMatch<Rewrite>("its input has no element, or too many");
+  if (columns > kMostMade) return NoMatch<Rewrite>(absl::StrCat("it has ", columns, " columns"));
   const DType type = facts.TypeOf(node.input(0));
   std::optional<Addend> addend = AddendOf(graph, node.output(0), columns);
   // A constant of a higher rank would raise that of the result.
@@ -71,8 +80,7 @@ absl::StatusOr<Matched<Rewrite>> LowerMatMul::Match(const Graph& graph, const No
       const Tensor zeros,
       RoundTo(type, {columns}, std::vector<double>(static_cast<size_t>(columns), 0.0)));
   const int64_t depth = in->back();
-  int64_t rows = 1;
-  for (size_t i = 0; i + 1 < in->size(); ++i) rows *= (*in)[i];
+  const int64_t rows = *elements / depth;
   const bool flat = in->size() == 2;
   const std::string text = addend ? "written as Gemm with the Add behind it" : "written as Gemm";
   return dsperse::Match(Rewrite{text, [=](Rewriter& r) {
@@ -103,6 +111,7 @@ absl::StatusOr<Matched<Rewrite>> LowerGemmBias::Match(const Graph& graph, const 
   const int64_t columns = b->dims()[node.Int("transB", 0) != 0 ? 0 : 1];
   const DType type = facts.TypeOf(node.input(0));
   if (!IsFloat(type)) return NoMatch<Rewrite>("its element type is no float");
+  if (columns > kMostMade) return NoMatch<Rewrite>(absl::StrCat("it has ", columns, " columns"));
   DSPERSE_ASSIGN_OR_RETURN(
       const Tensor zeros,
       RoundTo(type, {columns}, std::vector<double>(static_cast<size_t>(columns), 0.0)));
@@ -119,14 +128,14 @@ absl::StatusOr<Matched<Rewrite>> LowerGemmFactors::Match(const Graph& graph, con
   if (!b) return NoMatch<Rewrite>("B: " + WhyNotConstant(graph, node.input(1)));
   if (alpha != 1) {
     DSPERSE_ASSIGN_OR_RETURN(b, Times(*b, alpha));
-    if (!b) return NoMatch<Rewrite>("alpha times B is not finite");
+    if (!b) return NoMatch<Rewrite>("alpha times B is not finite, or too large");
   }
   const bool has_c = node.input(2).valid();
   if (has_c && beta != 1) {
     c = ConstantOf(graph, node.input(2));
     if (!c) return NoMatch<Rewrite>("C: " + WhyNotConstant(graph, node.input(2)));
     DSPERSE_ASSIGN_OR_RETURN(c, Times(*c, beta));
-    if (!c) return NoMatch<Rewrite>("beta times C is not finite, or C is a scalar");
+    if (!c) return NoMatch<Rewrite>("beta times C is not finite or too large, or C is a scalar");
   }
   return dsperse::Match(Rewrite{"alpha and beta multiplied into its constants", [=](Rewriter& r) {
     Graph& g = r.graph();
