@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
+#include "fold/lowering/precision.h"
 #include "fold/lowering/scratch.h"
 #include "fold/passes/constants.h"
 
@@ -15,7 +16,7 @@ bool AllAre(const std::vector<int64_t>& values, int64_t want) {
   return std::all_of(values.begin(), values.end(), [&](int64_t v) { return v == want; });
 }
 
-// Is the producer of MaxPool's input monotone, rising, and elementwise?
+// Is the producer of MaxPool's input monotone, rising, and elementwise? (Max may still broadcast its input's rank.)
 bool IsMonotone(const Graph& graph, const NodeView& f) {
   if (f.Is("Relu") || f.Is("Clip")) return true;
   if (!f.Is("Max") || f.num_inputs() != 2) return false;
@@ -23,11 +24,15 @@ bool IsMonotone(const Graph& graph, const NodeView& f) {
   return c && c->num_elements() == 1;
 }
 
-constexpr int64_t kMostDivisor = 1 << 24;  // whole numbers up to it are floats
+std::string WhyNotDiv(const NodeView& node) {
+  if (node.opset() >= 7) return "";
+  return absl::StrCat("Div broadcasts from opset 7 on, the model has ", node.opset());
+}
 
 // A mean over `axes` (not negative) of the node's input.
 absl::StatusOr<Matched<Rewrite>> MatchMean(const NodeView& node, const std::vector<int64_t>& axes,
                                            bool keep_dims, Facts& facts) {
+  if (std::string why = WhyNotDiv(node); !why.empty()) return NoMatch<Rewrite>(why);
   const DType type = facts.TypeOf(node.input(0));
   if (!IsFloat(type)) return NoMatch<Rewrite>("its element type is no float");
   const std::optional<Dims> dims = facts.StaticShape(node.input(0));
@@ -35,8 +40,9 @@ absl::StatusOr<Matched<Rewrite>> MatchMean(const NodeView& node, const std::vect
   int64_t count = 1;
   for (int64_t a : axes) {
     const int64_t size = (*dims)[static_cast<size_t>(a)];
-    if (size < 1 || __builtin_mul_overflow(count, size, &count) || count > kMostDivisor) {
-      return NoMatch<Rewrite>("it takes the mean of no element, or of more than 2^24");
+    if (size < 1 || __builtin_mul_overflow(count, size, &count) || count > MostWholeNumber(type)) {
+      return NoMatch<Rewrite>(
+          absl::StrCat("it takes the mean of no element, or of more than ", MostWholeNumber(type)));
     }
   }
   return dsperse::Match(Rewrite{"written as ReduceSum and Div", [=](Rewriter& r) {
@@ -116,9 +122,12 @@ absl::StatusOr<Matched<Rewrite>> LowerAveragePool::Match(const Graph&, const Nod
   if (padded && node.Int("count_include_pad", 0) == 0) {
     return NoMatch<Rewrite>("its pads do not count: windows at the border are divided by another number");
   }
+  if (std::find(in->begin() + 1, in->end(), 0) != in->end()) return NoMatch<Rewrite>("its input has no element");
   int64_t taps = 1;
   for (int64_t k : kernel) {
-    if (k < 1 || __builtin_mul_overflow(taps, k, &taps)) return NoMatch<Rewrite>("its window is out of range");
+    if (k < 1 || __builtin_mul_overflow(taps, k, &taps) || taps > MostWholeNumber(type)) {
+      return NoMatch<Rewrite>(absl::StrCat("its window has no tap, or more than ", MostWholeNumber(type)));
+    }
   }
   // Along each axis the windows lie side by side, or there is one that covers it.
   bool tiles = !padded;
@@ -131,6 +140,7 @@ absl::StatusOr<Matched<Rewrite>> LowerAveragePool::Match(const Graph&, const Nod
     for (size_t a = 0; a < axes; ++a) image.push_back(static_cast<int64_t>(a) + 2);
     return MatchMean(node, image, true, facts);
   }
+  if (std::string why = WhyNotDiv(node); tiles && !why.empty()) return NoMatch<Rewrite>(why);
   if (tiles && taps <= kMostSlices && node.opset() >= 10) {
     return dsperse::Match(Rewrite{"written as a sum of Slices and Div", [=](Rewriter& r) {
       ReplaceBySlices(r, type, *in, kernel, taps);
@@ -145,7 +155,6 @@ absl::StatusOr<Matched<Rewrite>> LowerAveragePool::Match(const Graph&, const Nod
       window_axes.push_back(static_cast<int64_t>(split.size()));
       split.push_back(kernel[a]);
     }
-    if (taps > kMostDivisor) return NoMatch<Rewrite>("its window has more than 2^24 taps");
     return dsperse::Match(Rewrite{"written as Reshape, ReduceSum and Div", [=](Rewriter& r) {
       const ValueId windows = r.Emit("Reshape", {r.anchor().input(0), r.Ints(split, "windows")}, "windows");
       r.ReplaceByMean(windows, type, window_axes, taps, false);
@@ -171,6 +180,7 @@ absl::StatusOr<Matched<Rewrite>> LowerGlobalMaxPool::Match(const Graph&, const N
   const std::optional<Dims> in = facts.StaticShape(node.input(0));
   if (!in || in->size() < 3) return NoMatch<Rewrite>("its input shape is not known");
   const std::vector<int64_t> kernel(in->begin() + 2, in->end());
+  if (std::find(kernel.begin(), kernel.end(), 0) != kernel.end()) return NoMatch<Rewrite>("its image is empty");
   return dsperse::Match(Rewrite{"written as MaxPool", [kernel](Rewriter& r) {
     const std::vector<int64_t> ones(kernel.size(), 1);
     Attributes attributes = {{"kernel_shape", kernel},
@@ -208,6 +218,11 @@ absl::StatusOr<Matched<Rewrite>> LowerReduceMean::Match(const Graph& graph, cons
     if (a < 0) a += shape.rank();
     if (a < 0 || a >= shape.rank()) return NoMatch<Rewrite>("its axes are out of range");
   }
+  std::vector<int64_t> sorted = axes;
+  std::sort(sorted.begin(), sorted.end());
+  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
+    return NoMatch<Rewrite>("it names an axis twice");
+  }
   return MatchMean(node, axes, node.Int("keepdims", 1) != 0, facts);
 }
 
@@ -220,6 +235,10 @@ absl::StatusOr<bool> LowerPoolOrder::Run(Graph& graph, PassContext& context) con
     const ValueId x = pool.input(0);
     const NodeId producer = x.valid() ? graph.Producer(x) : NodeId{};
     if (!producer.valid() || !IsMonotone(graph, graph.node(producer))) continue;
+    if (context.facts().ShapeOf(x) != context.facts().ShapeOf(graph.node(producer).input(0))) {
+      context.Missed(pool, "the activation changes the shape, or may");
+      continue;
+    }
     if (!graph.HasSingleNodeUse(x)) {
       context.Missed(pool, "the activation's result has another reader");
       continue;
