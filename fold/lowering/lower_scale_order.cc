@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
+#include "fold/lowering/precision.h"
 #include "fold/lowering/rewriter.h"
 #include "fold/lowering/scratch.h"
 #include "fold/passes/affine_step.h"
@@ -87,6 +88,9 @@ absl::StatusOr<Matched<Chain>> MatchChain(const Graph& graph, NodeId mul, PassCo
   }
   const DType type = facts.TypeOf(x);
   if (!IsFloat(type)) return NoMatch<Chain>();
+  if (type == DType::kBfloat16 && factor.opset() < 22) {
+    return NoMatch<Chain>("Conv takes bfloat16 from opset 22 on");
+  }
   std::vector<double> before(affine.k.size());
   for (size_t c = 0; c < affine.k.size(); ++c) {
     if (!(affine.k[c] > 0)) {
@@ -96,6 +100,9 @@ absl::StatusOr<Matched<Chain>> MatchChain(const Graph& graph, NodeId mul, PassCo
     if (!IsFiniteAs(type, before[c])) {
       return NoMatch<Chain>(absl::StrCat(ChannelName(c), ": its shift before the factor is not finite"));
     }
+  }
+  if (owner->weight.is_uniform() && owner->weight.num_elements() > kMostMade) {
+    return NoMatch<Chain>("a ConstantOfShape behind it is too large");
   }
   DSPERSE_ASSIGN_OR_RETURN(chain.weight, ScaleWeight(*owner, {}, affine.k));
   DSPERSE_ASSIGN_OR_RETURN(const int64_t bad, FirstNonFinite(chain.weight));
