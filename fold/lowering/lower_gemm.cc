@@ -63,6 +63,9 @@ absl::StatusOr<Matched<Rewrite>> LowerMatMul::Match(const Graph& graph, const No
                                                     Facts& facts) const {
   const int64_t columns = ColumnsOf(graph, node);
   if (columns < 1) return NoMatch<Rewrite>("its right operand is not a constant matrix");
+  if (node.opset() < 7) {
+    return NoMatch<Rewrite>(absl::StrCat("C of Gemm broadcasts from opset 7 on, the model has ", node.opset()));
+  }
   const std::optional<Dims> in = facts.StaticShape(node.input(0));
   const std::optional<Dims> out = facts.StaticShape(node.output(0));
   if (!in || !out || in->size() < 2) return NoMatch<Rewrite>("its shapes are not known");

@@ -31,6 +31,10 @@ INSTANTIATE_TEST_SUITE_P(
         Guarded{"ByNoColumn", "lower_matmul",
                 "g (float[1, 1, 2, 2] x) => (float[1, 1, 2, 0] y) <float[2, 0] w = {}> { y = MatMul(x, w) }",
                 "its right operand is not a constant matrix"},
+        Guarded{"BeforeCBroadcasts", "lower_matmul",
+                R"(<ir_version: 3, opset_import: ["" : 6]> g (float[1, 1, 2, 2] x) => (float[1, 1, 2, 1] y)
+                <float[2, 1] w = {1, 2}> { y = MatMul(x, w) })",
+                "C of Gemm broadcasts from opset 7 on, the model has 6"},
         Guarded{"OfAnUnknownShape", "lower_matmul",
                 "g (float[N, 2] x) => (float[N, 1] y) <float[2, 1] w = {1, 2}, float[1] c = {3}>"
                 " { a = MatMul(x, w) y = Add(a, c) }",
