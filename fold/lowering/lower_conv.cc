@@ -105,8 +105,7 @@ absl::StatusOr<Matched<Rewrite>> LowerConvAttributes::Match(const Graph& graph, 
 absl::StatusOr<Matched<Rewrite>> LowerConv1d::Match(const Graph& graph, const NodeView& node,
                                                     Facts&) const {
   const Matched<ConvShape> conv = KernelOf(graph, node);
-  if (!conv) return NoMatch<Rewrite>();
-  if (conv->axes != 1) return NoMatch<Rewrite>();
+  if (!conv || conv->axes != 1) return NoMatch<Rewrite>();
   if (node.String("auto_pad", "NOTSET") != "NOTSET") return NoMatch<Rewrite>();  // written out first
   if (!AttributesFit(node, 1)) return NoMatch<Rewrite>("its attributes don't fit its kernel");
   const Dims& d = conv->kernel.dims();
@@ -134,8 +133,7 @@ absl::StatusOr<Matched<Rewrite>> LowerConv1d::Match(const Graph& graph, const No
 absl::StatusOr<Matched<Rewrite>> LowerDilatedConv::Match(const Graph& graph, const NodeView& node,
                                                          Facts&) const {
   const Matched<ConvShape> conv = KernelOf(graph, node);
-  if (!conv) return NoMatch<Rewrite>();
-  if (!AttributesFit(node, conv->axes)) return NoMatch<Rewrite>();
+  if (!conv || !AttributesFit(node, conv->axes)) return NoMatch<Rewrite>();
   const std::vector<int64_t> dilations = IntsOr(node, "dilations", conv->axes, 1);
   if (std::all_of(dilations.begin(), dilations.end(), [](int64_t d) { return d == 1; })) {
     return NoMatch<Rewrite>();

@@ -49,14 +49,12 @@ absl::StatusOr<Matched<Chain>> MatchChain(const Graph& graph, NodeId mul, PassCo
   const ValueId x = factor.input(chain.mul_data);
   ValueId value = factor.output(0);
   NodeId next = OnlyReader(graph, value);
-  if (!next.valid()) return NoMatch<Chain>();
-  if (graph.node(next).Is("Add")) {
+  if (next.valid() && graph.node(next).Is("Add")) {
     chain.add = next;
     value = graph.node(next).output(0);
     next = OnlyReader(graph, value);
-    if (!next.valid()) return NoMatch<Chain>();
   }
-  if (!IsRelu(graph, graph.node(next), value)) return NoMatch<Chain>();
+  if (!next.valid() || !IsRelu(graph, graph.node(next), value)) return NoMatch<Chain>();
   chain.activation = next;
   const ValueId activated = graph.node(next).output(0);
   next = OnlyReader(graph, activated);

@@ -103,6 +103,9 @@ INSTANTIATE_TEST_SUITE_P(
         Guarded{"NoLinearOperator", "lower_scale_order",
                 "g (float[1, 2, 4, 4] x) => (float[1, 2, 4, 4] y) <float[2, 1, 1] k = {2, 4}>"
                 " { n = Mul(x, k) r = Relu(n) y = Neg(r) }"},
+        Guarded{"NoLinearOperatorOfAnUnknownShape", "lower_scale_order",
+                "g (float[N, 2, 4, 4] x) => (float[N, 2, 4, 4] y) <float[2, 1, 1] k = {2, 4}>"
+                " { n = Mul(x, k) r = Relu(n) y = Neg(r) }"},
         Guarded{"TheEnd", "lower_scale_order",
                 "g (float[1, 2, 4, 4] x) => (float[1, 2, 4, 4] r) <float[2, 1, 1] k = {2, 4}>"
                 " { n = Mul(x, k) r = Relu(n) }"},
