@@ -3,14 +3,17 @@
 
   proofs.py [--models a,b] [--rounds 5] [--state FILE] [--out FILE]      (./dev bench proofs)
 
-Runs in the Python environment of dsperse; DSPERSE_BIN_DIR, DSPERSE_SHARED_DIR and ORT_PYTHON are set. What is measured is
-kept in FILE, and what accept.py did with our slices, circuits included, in a folder beside it, so that a run that was ended
-goes on with the models, and the compiling, that it lacks.
+Runs in the Python environment of dsperse; DSPERSE_BIN_DIR, DSPERSE_SHARED_DIR and ORT_PYTHON are set. The ways to cut a
+model take turns in each round, so that whatever else the machine does meets all alike. What is measured is kept in FILE, and
+slices, circuits and witnesses in folders beside it: they serve until the files that they were made of change, so a run that
+was ended goes on with the models, and the compiling, that it lacks. `--rounds 0` only compiles and makes the witnesses.
 """
 import argparse
+import hashlib
 import json
 import pathlib
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -108,64 +111,95 @@ def arithmetic(run):
     return out
 
 
-def accepted(path, kept):
-    """The verdict of accept.py on our slices; its work, with the circuits, stays in `kept`."""
-    if not (kept / "verdict.json").exists():
-        shutil.rmtree(kept, ignore_errors=True)
-        kept.mkdir(parents=True)
-        cut(path, kept / "cut", OURS)
-        verdict = chain.accept(kept / "cut", "--prove", "--require-coverage", "--reference", path, "--tolerance", "1e-5",
-                               "--work", kept / "work")
-        (kept / "verdict.json").write_text(json.dumps(verdict, indent=1))
-    return json.loads((kept / "verdict.json").read_text())
+def digest(files):
+    out = hashlib.sha256()
+    for file in files:
+        out.update(file.read_bytes())
+    return out.hexdigest()
 
 
-def proofs_of(path, way, rounds, kept):
-    """What one way to cut gives, or why it gives nothing."""
-    with tempfile.TemporaryDirectory() as folder:
-        work = pathlib.Path(folder) / "work"
-        work.mkdir()
-        out = {}
-        if way == OURS:
-            verdict = accepted(path, kept)
-            out = {"accepted": verdict["accepted"], "problems": verdict["problems"],
-                   "output_error": verdict.get("output_error_relative")}
-            shutil.copytree(kept / "work" / "slices", work / "slices")
-        else:
+class Cut:
+    """One way to cut a model, compiled and run in `folder`; `note` is what is known of it before it is proven."""
+
+    def __init__(self, path, way, folder):
+        self.way = way
+        self.folder = folder
+        with tempfile.TemporaryDirectory() as temporary:
+            slices = pathlib.Path(temporary) / "slices"
+            if way in TILE_SIZE:  # its files differ from run to run
+                self.of = digest([path])
+            else:
+                cut(path, slices, way)
+                self.of = digest(sorted(slices.rglob("*.onnx")))
+            self.note = json.loads(self.file().read_text()) if self.file().exists() else {}
+            if self.note.get("of") == self.of:
+                return
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            self.note = {"of": self.of}
             try:
-                cut(path, work / "slices", way)
+                if way in TILE_SIZE:
+                    cut(path, slices, way)
+                shutil.move(slices, folder / "slices")
             except (AssertionError, subprocess.CalledProcessError) as error:
-                return {"failed": "no slices", "why": str(getattr(error, "stderr", "") or error)[-300:]}
-        (work / "input.msgpack").write_bytes(msgpack.packb({"input_data": inputs(path)}))
-        run = chain.Chain(work)
-        todo = arithmetic(run)
-        if way == OURS:
-            run.sizes = run.tool.gates((kept / "work" / "compile.log").read_text())
-            run.seconds["compile"] = verdict["stages"]["compile"]["seconds"]
-        else:
-            run.compile()
-        out |= {"slices": len(run.metadata["slices"]), "arithmetic": len(todo), "compile_seconds": run.seconds["compile"]}
+                self.note |= {"failed": "no slices", "why": str(getattr(error, "stderr", "") or error)[-300:]}
+                return
+        (folder / "input.msgpack").write_bytes(msgpack.packb({"input_data": inputs(path)}))
+        run = chain.Chain(folder)
+        run.compile()
+        self.note |= {"slices": len(run.metadata["slices"]), "arithmetic": arithmetic(run), "sizes": {str(i): size for i, size in run.sizes.items()},
+                      "compile_seconds": run.seconds["compile"]}
+        self.keep()
         try:
             run.witness()
-            seconds = run.prove(rounds)
+            # A tiled slice has a witness for each tile: those aren't compared.
+            self.note["wrong"] = {str(row["index"]): row["wrong"] for row in chain.witnessed(folder)}
+            self.note["committed"] = {str(s["index"]): run.committed(s["index"]) for s in run.metadata["slices"]}
         except AssertionError as error:
-            return {**out, "failed": "no run", "why": str(error)[-300:]}
+            self.note |= {"failed": "no run", "why": str(error)[-300:]}
+        self.keep()
+
+    def file(self):
+        return self.folder / "compiled.json"
+
+    def keep(self):
+        self.file().write_text(json.dumps(self.note, indent=1))
+
+    def accept(self, path):
+        """The verdict of accept.py on these slices, with the circuits they have."""
+        if "verdict" not in self.note:
+            self.note["verdict"] = chain.accept(self.folder / "slices", "--prove", "--require-coverage", "--reference", path,
+                                                "--tolerance", "1e-5")
+            self.keep()
+        verdict = self.note["verdict"]
+        return {"accepted": verdict["accepted"], "problems": verdict["problems"],
+                "output_error": verdict.get("output_error_relative")}
+
+    def row(self, rounds):
+        """What `rounds`, the proving times by slice of each, gave."""
+        known = {key: self.note[key] for key in ("failed", "why", "slices", "compile_seconds") if key in self.note}
+        if "failed" in known:
+            return known | {"arithmetic": len(self.note.get("arithmetic", []))}
+        run = chain.Chain(self.folder)
+        run.verify()
         verified = run.verified()
         checks = run.results("verification_execution")
         tiled = {s["index"] for s in run.metadata["slices"] if s.get("tiling")}
-        out["proven"] = len(verified & set(todo))
-        out["tiled"] = len(verified & tiled)
         proofs = {i: len(run.proofs(i)) for i in verified}
-        out["proofs"] = sum(proofs.values())
-        # A tiled slice has a witness for each tile: those aren't compared.
-        out["wrong"] = sum(row["wrong"] for row in chain.witnessed(work) if row["index"] in verified)
+        todo = set(self.note["arithmetic"])
+        out = known | {"arithmetic": len(todo), "proven": len(verified & todo), "tiled": len(verified & tiled),
+                       "proofs": sum(proofs.values()),
+                       "wrong": sum(wrong for i, wrong in self.note["wrong"].items() if int(i) in verified)}
         for key, part in (("", verified), ("whole_", verified - tiled)):
             # The compiler tells the size of one tile.
             for size in ("constraints", "mul"):
-                out[key + size] = sum((run.sizes.get(i, {}).get(size) or 0) * proofs[i] for i in part)
-            out[key + "prove_seconds"] = sum(seconds.get(i, 0) for i in part)
+                out[key + size] = sum((self.note["sizes"].get(str(i), {}).get(size) or 0) * proofs[i] for i in part)
+            times = [[taken.get(i, 0) for taken in rounds] for i in part]
+            out[key + "prove_seconds"] = sum(map(statistics.median, times))
+            out[key + "least_seconds"] = sum(map(min, times))
             out[key + "verify_seconds"] = sum(chain.total_seconds(checks[i]) for i in part)
             out[key + "bytes"] = sum(run.proof_bytes(i) for i in part)
+            out[key + "committed"] = sum(self.note["committed"][str(i)] for i in part)
         return out
 
 
@@ -180,18 +214,27 @@ def ways_of(model, only):
     return [way for way in ways if only is None or way in only]
 
 
-def measure_model(name, model, only, rounds, kept, save):
-    """Measures the ways that `model`, what is known of it, lacks."""
+def measure_model(name, model, only, rounds, kept):
+    """Measures all ways in turns, unless all of them are in `model`, what is known of it, already."""
     with tempfile.TemporaryDirectory() as folder:
         path = model_file(name, pathlib.Path(folder))
         model[HOLDS_CONSTANT] = has_constant(path)
         model["batch_norms"] = sum(node.op_type == "BatchNormalization" for node in onnx.load(path).graph.node)
-        for way in ways_of(model, only):
-            if way in model:
-                continue
-            model[way] = proofs_of(path, way, rounds, kept) | {"rounds": rounds}
-            print(name, way, json.dumps(model[way]), file=sys.stderr, flush=True)
-            save()
+        ways = ways_of(model, only)
+        if all(way in model for way in ways):
+            return
+        cuts = [Cut(path, way, kept / way.replace(",", "").replace(" ", "_")) for way in ways]
+        judged = {one.way: one.accept(path) for one in cuts if one.way == OURS}
+        if rounds == 0:
+            return
+        taken = {way: [] for way in ways}
+        for _ in range(rounds):
+            for one in cuts:
+                if "failed" not in one.note:
+                    taken[one.way].append(chain.Chain(one.folder).prove_once())
+        for one in cuts:
+            model[one.way] = one.row(taken[one.way]) | judged.get(one.way, {}) | {"rounds": rounds}
+            print(name, one.way, json.dumps(model[one.way]), file=sys.stderr, flush=True)
 
 
 def number(row, key, factor=1, digits=0):
@@ -200,9 +243,9 @@ def number(row, key, factor=1, digits=0):
 
 def row_of(name, way, row):
     proven = f"{row['proven']} of {row['arithmetic']}" if "failed" not in row else row["failed"]
-    return [name, way, row.get("slices", ""), proven, *(number(row, key) for key in ("proofs", "wrong", "constraints", "mul")),
+    return [name, way, row.get("slices", ""), proven, *(number(row, key) for key in ("proofs", "wrong", "constraints", "mul", "committed")),
             f"{row['compile_seconds']:.1f}" if "compile_seconds" in row else "", number(row, "prove_seconds", 1000),
-            number(row, "verify_seconds", 1000), number(row, "bytes")]
+            number(row, "least_seconds", 1000), number(row, "verify_seconds", 1000), number(row, "bytes")]
 
 
 def better_of(model, ways):
@@ -259,7 +302,7 @@ def page(models):
              f"Machine: {measure.machine()}. dsperse-slice {measure.version()}.", "", acceptance(models), ""]
     rows = [row_of(name, way, model[way]) for name, model in models.items() for way in WAYS if way in model]
     lines.append(measure.table(["model", "cut", ">slices", ">proven", ">proofs", ">wrong", ">constraints", ">mul gates",
-                                ">compile s", ">prove ms", ">verify ms", ">proof bytes"], rows))
+                                ">committed", ">compile s", ">prove ms", ">least", ">verify ms", ">proof bytes"], rows))
     by_rounds = {}
     for name, model in models.items():
         for way in WAYS:
@@ -301,11 +344,13 @@ def main():
     if only and not set(only) <= set(WAYS):
         parser.error(f"--ways takes {'; '.join(WAYS)}")
     state = json.loads(arguments.state.read_text()) if arguments.state.exists() else {}
+    arguments.state = arguments.state.resolve()
     arguments.state.parent.mkdir(parents=True, exist_ok=True)
     for name in names:
-        kept_work = arguments.state.parent / "proofs" / name
-        measure_model(name, state.setdefault(name, {}), only, arguments.rounds, kept_work,
-                      lambda: arguments.state.write_text(json.dumps(state, indent=1)))
+        measure_model(name, state.setdefault(name, {}), only, arguments.rounds, arguments.state.parent / "proofs" / name)
+        arguments.state.write_text(json.dumps(state, indent=1))
+    if arguments.rounds == 0:
+        return
     arguments.out.write_text(page({name: state[name] for name in MODELS if state.get(name)}))
 
 

@@ -11,6 +11,8 @@ import sys
 
 import msgpack
 
+import witness
+
 BIN = pathlib.Path(os.environ["DSPERSE_BIN_DIR"])
 SHARED = pathlib.Path(os.environ["DSPERSE_SHARED_DIR"])
 HERE = pathlib.Path(__file__).resolve().parent
@@ -93,20 +95,24 @@ class Chain:
             shutil.rmtree(self.work / "slices" / f"slice_{broken[1]}" / "jstprove")
             shutil.rmtree(self.work / "run", ignore_errors=True)
 
-    def prove(self, times):
-        """Medians by slice of the proving time in seconds; then verifies."""
-        seconds = {}
-        for _ in range(times):
-            done, log = self.stage("prove", "--run-dir", self.work / "run")
-            if not done:
-                raise AssertionError(log[-1000:])
-            for index, result in self.results("proof_execution").items():
-                if result.get("success"):
-                    seconds.setdefault(index, []).append(total_seconds(result))
+    def prove_once(self):
+        """The proving time of each slice in seconds."""
+        done, log = self.stage("prove", "--run-dir", self.work / "run")
+        if not done:
+            raise AssertionError(log[-1000:])
+        return {index: total_seconds(result) for index, result in self.results("proof_execution").items()
+                if result.get("success")}
+
+    def verify(self):
         done, log = self.stage("verify", "--run-dir", self.work / "run")
         if not done:
             raise AssertionError(log[-1000:])
-        return {index: statistics.median(values) for index, values in seconds.items()}
+
+    def prove(self, times):
+        """Medians by slice of the proving time in seconds; then verifies."""
+        rounds = [self.prove_once() for _ in range(times)]
+        self.verify()
+        return {index: statistics.median(row[index] for row in rounds) for index in rounds[0]}
 
     def results(self, kind):
         metadata = msgpack.unpackb((self.work / "run" / "metadata.msgpack").read_bytes(), strict_map_key=False)
@@ -118,6 +124,10 @@ class Chain:
 
     def proofs(self, index):
         return list((self.work / "run" / f"slice_{index}").rglob("proof.bin"))
+
+    def committed(self, index):
+        """How many numbers the proofs of a slice commit to, each proof's count rounded up to a power of two."""
+        return sum(witness.read(w)[1] for w in (self.work / "run" / f"slice_{index}").rglob("witness.bin"))
 
     def proof_bytes(self, index):
         return sum(p.stat().st_size for p in self.proofs(index))

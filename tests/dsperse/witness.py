@@ -31,13 +31,19 @@ def decompress(data):
     raise ValueError("not a Zstandard frame, or one of more than 8 GiB")
 
 
-def public_values(path):
-    """The public values of a witness as signed whole numbers, and the fixed-point scale."""
+def read(path):
+    """The bytes of a witness, and how many numbers of it are private: committed to, a power of two."""
     data = decompress(pathlib.Path(path).read_bytes())
     witnesses, private, public = struct.unpack_from("<QQQ", data)
-    modulus = int.from_bytes(data[24:56], "little")
     if witnesses != 1 or len(data) != 56 + 32 * (private + public):
         raise ValueError(f"{path}: not one witness of {private} + {public} values")
+    return data, private
+
+
+def public_values(path):
+    """The public values of a witness as signed whole numbers, and the fixed-point scale."""
+    data, private = read(path)
+    modulus = int.from_bytes(data[24:56], "little")
     start = 56 + 32 * private
     values = [int.from_bytes(data[i:i + 32], "little") for i in range(start, len(data), 32)]
     values = [v - modulus if v > modulus // 2 else v for v in values]
