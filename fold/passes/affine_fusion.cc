@@ -17,6 +17,10 @@ namespace {
 // write such a product (PassOptions::check_weights).
 constexpr double kSafeFactor = 1 << 20;
 
+// WhyLosesDigits.
+constexpr double kDigits = 512;
+constexpr double kFewTaps = 16;
+
 class Matcher {
  public:
   Matcher(const Graph& graph, NodeId node, const ChainRules& rules, PassContext& context,
@@ -209,6 +213,11 @@ class Matcher {
     for (size_t c = 0; c < input.k.size(); ++c) {
       if (!std::isfinite(input.k[c]) || !std::isfinite(input.t[c])) return NotFinite(c, "factor");
     }
+    const int64_t results = std::max<int64_t>(owner.out.channels, 1);
+    if (std::string why_not = WhyLosesDigits(input.k, owner.weight.num_elements() / results, context_);
+        !why_not.empty()) {
+      return why_not;
+    }
     const bool shifts_input =
         std::any_of(input.t.begin(), input.t.end(), [](double t) { return t != 0; });
 
@@ -399,6 +408,14 @@ void ApplyAffineFusion(Graph& graph, AffineFusion fusion, PassContext& context) 
       if (graph.node(node).opset() < 7) graph.SetAttribute(node, "broadcast", int64_t{1});
     }
   }
+}
+
+std::string WhyLosesDigits(const std::vector<double>& factors, int64_t taps, const PassContext& context) {
+  if (context.target == nullptr || factors.empty()) return "";
+  double largest = 0;
+  for (double factor : factors) largest = std::max(largest, std::abs(factor));
+  if (largest * kDigits >= std::sqrt(std::max(kFewTaps, static_cast<double>(taps)))) return "";
+  return absl::StrCat("weights smaller by ", largest, " would lose digits in the prover's fixed point");
 }
 
 std::string WhyStillNeeded(const Graph& graph, ValueId value) {

@@ -7,6 +7,8 @@
 // operator, is composed in double from producer to consumer and rounded once to the weight's type.
 //   result:  k = k1·k2·…,  t = ((b − mean1)·k1 + shift1 …): each step applied to the bias in turn
 //   input:   the bias first grows by the sum of weight times the chain's shift (ShiftThrough)
+// With a target no factor on the input is taken that is so small that the weights lose digits
+// (WhyLosesDigits): the mean of a large image stays a Div.
 // MatMul has no bias: its shift becomes an Add behind it.
 #ifndef DSPERSE_FOLD_PASSES_AFFINE_FUSION_H_
 #define DSPERSE_FOLD_PASSES_AFFINE_FUSION_H_
@@ -56,6 +58,12 @@ absl::StatusOr<std::optional<AffineFusion>> MatchAffineFusion(const Graph& graph
 
 // Applies it. The last value of the chain keeps its name.
 void ApplyAffineFusion(Graph& graph, AffineFusion fusion, PassContext& context);
+
+// Provers compute in fixed point, JSTprove with weights rounded to 2^-18. Weights that take a factor k from the
+// data they meet leave data 1/k as large, so their rounding, of up to 2^-19, weighs 1/k as much: summed over
+// `taps` products some √taps · 2^-19 / k of what the data was. Why that is too much, or "": k, the largest
+// factor of all channels, is below max(4, √taps) / 512, so that the error could exceed 1/2000.
+std::string WhyLosesDigits(const std::vector<double>& factors, int64_t taps, const PassContext& context);
 
 // Why `value`, read by one node that would absorb it, must stay: "is a graph output", "is captured by a
 // body", "has 2 readers"; "" if only that node reads it.

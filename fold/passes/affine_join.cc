@@ -114,6 +114,7 @@ class Joiner {
     const int64_t channels = axis_.channels;
     Affine before = Affine::Identity(channels);
     for (const AffineStep& step : join_.before) step.Append(before);
+    if (std::string why_not = WhyLosesDigits(before.k, 1, context_); !why_not.empty()) return why_not;
     Affine shift = Affine::Identity(channels);
     if (join_.before.empty()) {
       shift.t = self.shift;

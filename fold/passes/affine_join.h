@@ -3,6 +3,7 @@
 //   Mul/Add by constants → BatchNormalization → Mul/Add by constants, BatchNormalization
 //     becomes one BatchNormalization
 //
+// With a target no factor before it is taken that is too small for fixed point (WhyLosesDigits).
 // The first BatchNormalization of the chain stays, with its epsilon and variance:
 //   scale' = scale·k1·k2     k1, k2: the factors before and after it
 //   nothing before it:  mean stays,  shift' = the steps after it applied to shift

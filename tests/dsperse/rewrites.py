@@ -62,6 +62,7 @@ CASES = {
                       ("MatMul", ["x", "_"], {}), ("Mul", ["_", scalar(0.3)], {})]),
     "gelu_layers": ((1, 2, 8), [("MatMul", ["x", weights(8, 16)], {}), ("Gelu", ["_"], {}), ("MatMul", ["_", weights(16, 4)], {})]),
     "concat_features": ((1, 2, 8), [("Neg", ["x"], {}), ("Concat", ["x", "_"], {"axis": 2}), ("MatMul", ["_", weights(16, 3)], {})]),
+    "mean_layer": ((1, 1, 32, 32), [("Relu", ["x"], {}), ("GlobalAveragePool", ["_"], {}), ("Conv", ["_", weights(8, 1, 1, 1)], {})]),
 }
 
 

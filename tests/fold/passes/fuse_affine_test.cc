@@ -304,5 +304,55 @@ TEST(FuseAffine, IdentityBetweenIsRemovedFirst) {
   EXPECT_EQ(Ops(graph), "Conv");
 }
 
+// ---- with a target ----
+
+FoldOptions For(const char* target) {
+  FoldOptions options;
+  options.target = Target::Find(target);
+  return options;
+}
+
+// A mean of `taps` numbers goes into the weights only while they keep their digits in fixed point.
+std::string MeanBefore(int taps) {
+  return absl::StrCat(R"(
+    g (float[1, 1, 1, 1] x) => (float[1, 1, 1, 1] z) <float n = {)", taps, R"(}, float[1, 1, 1, 1] w = {0.5},
+      float[1] b = {8}>
+    { m = Div(x, n)
+      z = Conv <kernel_shape = [1, 1]> (m, w, b) })");
+}
+
+TEST(FuseAffineTest, AMeanOfManyStaysBeforeWeightsOfAFixedPointProver) {
+  Graph graph = ParseGraph(MeanBefore(256));
+  std::string missed;
+  for (const Remark& remark : RunFold(graph, For("jstprove")).remarks) missed += remark.text;
+  EXPECT_THAT(missed, HasSubstr("lose digits"));
+  EXPECT_EQ(Ops(graph), "Div Conv");
+  EXPECT_EQ(ConstantNamed(graph, "w"), std::vector<double>{0.5});
+}
+
+TEST(FuseAffineTest, AMeanOfFewGoesIntoTheWeightsOfAFixedPointProver) {
+  Graph graph = ParseGraph(MeanBefore(128));
+  RunFold(graph, For("jstprove"));
+  EXPECT_EQ(Ops(graph), "Conv");
+  EXPECT_EQ(ConstantNamed(graph, "w"), std::vector<double>{1.0 / 256});
+}
+
+TEST(FuseAffineTest, AMeanOfManyGoesIntoTheWeightsWithoutATarget) {
+  Graph graph = ParseGraph(MeanBefore(256));
+  RunFold(graph);
+  EXPECT_EQ(Ops(graph), "Conv");
+}
+
+TEST(FuseAffineTest, AMeanOfManyStaysBeforeABatchNormalizationOfAFixedPointProver) {
+  Graph graph = ParseGraph(R"(
+    g (float[1, 1, 1, 1] x) => (float[1, 1, 1, 1] z) <float n = {256}, float[1] one = {1}, float[1] zero = {0}>
+    { m = Div(x, n)
+      z = BatchNormalization(m, one, zero, zero, one) })");
+  PassContext context(&graph, {});
+  context.target = Target::Find("jstprove");
+  EXPECT_FALSE(*FuseAffine().Run(graph, context));
+  EXPECT_EQ(Ops(graph), "Div BatchNormalization");
+}
+
 }  // namespace
 }  // namespace dsperse
