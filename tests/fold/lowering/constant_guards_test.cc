@@ -143,6 +143,22 @@ TEST(ConstantGuardsTest, ABoundBeyondFloatStaysOneOfADouble) {
   FindOpNode(graph, "Min");
 }
 
+// As a divisor it would be one that the target refuses, and so on for ever.
+TEST(ConstantGuardsTest, AFactorWhoseReciprocalIsTooLargeIsNoDivisor) {
+  for (const char* factor : {"2.98023223876953125e-8", "1.16415321826934814453125e-10"}) {  // 2^-25, 2^-33
+    Graph graph = ParseGraph(std::string("g (float[2] x) => (float[2] y) <float c = {") + factor + "}> { y = Mul(x, c) }");
+    RunFold(graph, LoweringForJstprove());
+    EXPECT_EQ(Ops(graph), "Reshape Conv Reshape") << factor;
+  }
+}
+
+TEST(ConstantGuardsTest, BoundsAreAttributesBeforeOpset11) {
+  Graph graph = ParseGraph(R"(<ir_version: 3, opset_import: ["" : 8]>
+    g (float[2] x) => (float[2] y) { y = Clip<min = -0.5, max = 0.5>(x) })");
+  RunFold(graph, LoweringForJstprove());
+  EXPECT_EQ(Ops(graph), "Reshape Slice Conv Reshape Max Reshape Slice Conv Reshape Min");
+}
+
 // The next are of what lower_offset joins to a Conv of one channel, and what it doesn't: the results are compared.
 std::string BehindRow(const char* shape, const char* node) {
   return std::string("g (float[2] x) => (float") + shape + R"( y)

@@ -8,6 +8,7 @@ namespace dsperse {
 namespace {
 
 using ::dsperse::testing::ExpectUntouched;
+using ::dsperse::testing::FindLowering;
 using ::dsperse::testing::Guarded;
 using ::dsperse::testing::GuardedName;
 using ::dsperse::testing::LoweringForJstprove;
@@ -114,7 +115,7 @@ INSTANTIATE_TEST_SUITE_P(
                 " { y = Gemm<alpha = 2.0>(x, w, c) }",
                 "alpha times B is not finite, or too large"},
         Guarded{"OfAnySize", "lower_gemm_factors",
-                "g (float[1, 2] x, float[1] c) => (float[a, b] y) <int64[2] s = {2, 1099511627776}>"
+                "g (float[1, 2] x, float[1] c) => (float[a, b] y) <int64[2] s = {2, 16777216}>"
                 " { w = ConstantOfShape<value = float[1] {1}>(s) y = Gemm<alpha = 0.5>(x, w, c) }",
                 "alpha times B is not finite, or too large"}),
     GuardedName);
@@ -124,6 +125,18 @@ TEST(GemmGuardsTest, AFactorOfNothingIsDropped) {
   Graph graph = ParseGraph(
       "g (float[1, 0] x) => (float[1, 2] y) <float[0, 2] w = {}, float[2] c = {1, 2}> { y = Gemm<alpha = 2.0>(x, w, c) }");
   RunFold(graph, LoweringForJstprove());
+  EXPECT_FALSE(graph.node(graph.FirstNode(graph.main())).HasAttr("alpha"));
+}
+
+// Were there a factor for each of its rows, they would not fit into any memory.
+TEST(GemmGuardsTest, AFactorOfManyRowsOfNothingIsDropped) {
+  Graph graph = ParseGraph(
+      "g (float[1, 1099511627776] x) => (float[1, 0] y) <float[1099511627776, 0] w = {}, float[1] c = {1}>"
+      " { y = Gemm<alpha = 2.0>(x, w, c) }");
+  PassContext context(&graph, {});
+  context.target = Target::Find("jstprove");
+  const absl::StatusOr<bool> changed = FindLowering("lower_gemm_factors")->Run(graph, context);
+  ASSERT_TRUE(changed.ok()) << changed.status();
   EXPECT_FALSE(graph.node(graph.FirstNode(graph.main())).HasAttr("alpha"));
 }
 

@@ -175,6 +175,8 @@ INSTANTIATE_TEST_SUITE_P(
                  else_branch = e () => (float[1, 1, 3, 3] d) { d = MaxPool<kernel_shape = [2, 2]>(x) }> })",
                 "the activation's result has another reader"},
         // No price, no rewrite.
+        Guarded{"OfAnUnknownImage", "lower_pool_order",
+                "g (float[1, 1, H, W] x) => (float[1, 1, 3, 3] y) { a = Relu(x) y = MaxPool<kernel_shape = [2, 2]>(a) }"},
         Guarded{"OfAnUnknownShape", "lower_pool_order",
                 "g (float[1, 1, H, W] x) => (float[1, 1, K, L] y) { a = Relu(x) y = MaxPool<kernel_shape = [2, 2]>(a) }"}),
     GuardedName);

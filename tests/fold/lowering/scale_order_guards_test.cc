@@ -106,6 +106,9 @@ INSTANTIATE_TEST_SUITE_P(
         Guarded{"NoLinearOperatorOfAnUnknownShape", "lower_scale_order",
                 "g (float[N, 2, 4, 4] x) => (float[N, 2, 4, 4] y) <float[2, 1, 1] k = {2, 4}>"
                 " { n = Mul(x, k) r = Relu(n) y = Neg(r) }"},
+        Guarded{"AProductThatIsProven", "lower_scale_order",
+                "g (float[N, 2, 4, 4] x, float[2, 1, 1] k) => (float[N, 1, 4, 4] y) <float[1, 2, 1, 1] w = {3, 5}>"
+                " { n = Mul(x, k) r = Relu(n) y = Conv(r, w) }"},
         Guarded{"TheEnd", "lower_scale_order",
                 "g (float[1, 2, 4, 4] x) => (float[1, 2, 4, 4] r) <float[2, 1, 1] k = {2, 4}>"
                 " { n = Mul(x, k) r = Relu(n) }"},

@@ -204,6 +204,19 @@ TEST(ScalePathsGuardsTest, NothingStaysOfAWayThatEnds) {
   EXPECT_THAT(ConstantInput(graph, FindOpNode(graph, "Conv", 1), 2), ElementsAre(1, 2, 3, 4));
 }
 
+// What makes up for it may lie behind a view.
+TEST(ScalePathsGuardsTest, TheWeightThatMakesUpMayLieBehindAView) {
+  Graph graph = ParseGraph(R"(
+    g (float[2,2] x) => (float[1,1] y)
+    <float[2,2] w = {8, 16, 24, 32}, float[2] b = {8, 16}, float c = {8}, int64[2] s = {1, 4},
+     float[4,1] v = {1, 2, 3, 4}, float[1] n = {0}> {
+      h = Gemm(x, w, b)  q = Div(h, c)  e = Sigmoid(q)  a = Mul(h, e)  r = Reshape(a, s)  y = Gemm(r, v, n)
+    })");
+  RunFold(graph, LoweringForJstprove());
+  EXPECT_EQ(Ops(graph), "Gemm Sigmoid Mul Reshape Gemm");
+  EXPECT_THAT(ConstantInput(graph, FindOpNode(graph, "Gemm", 1), 1), ElementsAre(8, 16, 24, 32));
+}
+
 // Weights that others read, that are outputs, or that bodies read, stay what they are; results are compared.
 TEST(ScalePathsGuardsTest, AWeightThatIsReadElsewhereStaysThere) {
   for (const char* text : {
