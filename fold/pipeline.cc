@@ -59,7 +59,9 @@ class Runner {
     for (int phase : phases) DSPERSE_RETURN_IF_ERROR(RunPhase(phase));
     // What was inferred early may be less than what the final graph tells: once more, until that makes no
     // difference.
-    for (int64_t inferred_at = 0; version_ != inferred_at && context_.ResetFacts();) {
+    int64_t inferred_at = 0;
+    for (int round = 0; version_ != inferred_at && context_.ResetFacts(); ++round) {
+      if (round == options_.max_rounds) return NoFixedPoint();
       inferred_at = version_;
       content_with_.assign(passes_.size(), -1);
       DSPERSE_RETURN_IF_ERROR(RunPhase(phases.back()));
@@ -85,6 +87,10 @@ class Runner {
       if (!ran) return absl::OkStatus();
       ++result_.rounds;
     }
+    return NoFixedPoint();
+  }
+
+  absl::Status NoFixedPoint() const {
     return absl::InternalError(absl::StrCat("no fixed point after ", options_.max_rounds,
                                             " rounds; the last pass that changed the graph is ",
                                             last_changed_));

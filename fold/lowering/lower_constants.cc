@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
 #include "fold/lowering/precision.h"
+#include "fold/ops/views.h"
 #include "fold/passes/constants.h"
 
 namespace dsperse {
@@ -15,8 +16,20 @@ namespace {
 
 constexpr int64_t kMost = 1 << 20;  // elements of a constant that is read
 
+// Are x's elements those of a constant? Then folding makes a constant of the wire again, and so on without end.
+bool IsViewOfConstant(const Graph& graph, ValueId x) {
+  while (x.valid() && !IsConstant(graph, x)) {
+    const NodeId producer = graph.Producer(x);
+    if (!producer.valid()) return false;
+    const NodeView view = graph.node(producer);
+    if (!IsView(view) && !view.Is("Transpose") && !view.Is("Identity")) return false;
+    x = view.input(0);
+  }
+  return x.valid();
+}
+
 // x's shape, where wires can be drawn from it; a reason where not.
-Matched<Dims> SourceOf(const NodeView& node, ValueId x, Facts& facts) {
+Matched<Dims> SourceOf(const Graph& graph, const NodeView& node, ValueId x, Facts& facts) {
   if (node.opset() < 7) {
     return NoMatch<Dims>(
         absl::StrCat("operands broadcast from opset 7 on, the model has ", node.opset()));
@@ -26,6 +39,7 @@ Matched<Dims> SourceOf(const NodeView& node, ValueId x, Facts& facts) {
   if (type == DType::kBfloat16 && node.opset() < 22) {
     return NoMatch<Dims>(absl::StrCat("Conv takes bfloat16 from opset 22 on, the model has ", node.opset()));
   }
+  if (IsViewOfConstant(graph, x)) return NoMatch<Dims>("its input is a constant");
   const std::optional<Dims> dims = facts.StaticShape(x);
   if (!dims) return NoMatch<Dims>("the shape of its input is not known");
   const absl::StatusOr<int64_t> elements = NumElements(*dims);
@@ -64,7 +78,7 @@ absl::StatusOr<Matched<Rewrite>> MatchWire(const Graph& graph, const NodeView& n
   const Matched<Operands> operands = OperandsOf(graph, node);
   if (!operands) return NoMatch<Rewrite>(operands.why_not);
   const int data = operands->data;
-  const Matched<Dims> source_shape = SourceOf(node, node.input(data), facts);
+  const Matched<Dims> source_shape = SourceOf(graph, node, node.input(data), facts);
   if (!source_shape) return NoMatch<Rewrite>(source_shape.why_not);
   Tensor constant = operands->constant;
   if (std::string why = WhyNotBeside(node.input(data), constant, facts); !why.empty()) return NoMatch<Rewrite>(why);
@@ -196,7 +210,7 @@ absl::StatusOr<Matched<Rewrite>> LowerFactor::Match(const Graph& graph, const No
   if (!operands) return NoMatch<Rewrite>(operands.why_not);
   const int data = operands->data;
   const ValueId x = node.input(data);
-  const Matched<Dims> source_shape = SourceOf(node, x, facts);
+  const Matched<Dims> source_shape = SourceOf(graph, node, x, facts);
   if (!source_shape) return NoMatch<Rewrite>(source_shape.why_not);
   const Dims* const dims = &*source_shape;
   const Tensor& constant = operands->constant;
@@ -288,7 +302,7 @@ absl::StatusOr<Matched<Rewrite>> LowerJoin::Match(const Graph& graph, const Node
   if (std::none_of(parts.begin(), parts.end(), [](const auto& part) { return part.has_value(); })) {
     return NoMatch<Rewrite>("none of its inputs is constant");
   }
-  const Matched<Dims> source_shape = SourceOf(node, node.input(source), facts);
+  const Matched<Dims> source_shape = SourceOf(graph, node, node.input(source), facts);
   if (!source_shape) return NoMatch<Rewrite>(source_shape.why_not);
   for (const std::optional<Tensor>& part : parts) {
     if (!part) continue;

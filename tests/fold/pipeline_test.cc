@@ -91,6 +91,20 @@ TEST(RunPipeline, PassesThatUndoEachOtherAreAnInternalError) {
                         "restless"));
 }
 
+// What is inferred anew each time must not keep it busy for ever either.
+TEST(RunPipeline, APassThatFindsMoreWheneverFactsAreNewIsAnInternalError) {
+  Graph graph = SmallGraph();
+  PassContext context(&graph, {});
+  std::vector<std::string> log;
+  const ScriptedPass a("restless", &log, [runs = 0](Graph&, PassContext& c) mutable -> absl::StatusOr<bool> {
+    c.facts();
+    return runs++ % 2 == 0;
+  });
+  const auto result = RunPipeline({&a}, graph, context);
+  EXPECT_TRUE(absl::IsInternal(result.status()));
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr("no fixed point after 100 rounds"));
+}
+
 TEST(RunPipeline, NamesThePassThatFailed) {
   Graph graph = SmallGraph();
   PassContext context(&graph, {});

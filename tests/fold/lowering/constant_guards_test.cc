@@ -43,6 +43,12 @@ INSTANTIATE_TEST_SUITE_P(
         Guarded{"OfAnUnknownShape", "lower_factor",
                 "g (float[N] x) => (float[N] y) <float c = {3}> { y = Mul(x, c) }",
                 "the shape of its input is not known"},
+        // An axis that the caller may override keeps it from being folded; its wire would be, and the next one, and so on.
+        Guarded{"OfAViewOfAConstant", "lower_factor",
+                R"(g (int64[1] axis) => (float[2] y)
+                <float[2, 1] w = {1, 2}, int64[1] axis = {1}, float c = {3}, float[2] v>
+                { v = Squeeze(w, axis) y = Mul(v, c) })",
+                "its input is a constant"},
         Guarded{"OfABoundOfAnUnknownShape", "lower_max_bound",
                 "g (float[N] x) => (float[N] y) <float c = {3}> { y = Max(x, c) }",
                 "the shape of its input is not known"},
@@ -225,6 +231,16 @@ TEST(ConstantGuardsTest, NoNumberIsJoinedToAConvThatIsNotOfOneChannelOrHasOtherR
     RunFold(graph, LoweringForJstprove());
     FindOpNode(graph, "Add");
   }
+}
+
+// Seed 305101 of the random models.
+TEST(ViewsOfConstants, AreLoweredToAnEnd) {
+  Graph graph = ParseGraph(R"(g (int64[1] axis) => (float[2, 4, 3] y)
+      <float[2, 4, 3, 1] w = {1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8},
+       int64[1] axis = {3}, float low = {-0.5}, float high = {1.5}, float[3] c = {0.5, 1.5, 2.5}, float[2, 4, 3] v>
+      { v = Squeeze(w, axis) t = Clip(v, low, high) y = Sub(t, c) })");
+  RunFold(graph, LoweringForJstprove());
+  EXPECT_TRUE(FindOpNode(graph, "Squeeze").valid());
 }
 
 }  // namespace
