@@ -271,14 +271,14 @@ class FileWriter {
 
   absl::Status WriteAndHash(const Write& write, HashedFile* file) {
     DSPERSE_ASSIGN_OR_RETURN(const std::string path, directory_.Place(file->name));
-    Sha256 hash;
+    Hasher hasher(kSlicesDigest);
     DSPERSE_RETURN_IF_ERROR(write(path, [&](absl::string_view bytes) {
       file->bytes += bytes.size();
-      if (hash_) hash.Update(bytes);
+      if (hash_) hasher.Update(bytes);
       return jobs_.GoOn();
     }));
     if (!hash_) return absl::OkStatus();
-    DSPERSE_ASSIGN_OR_RETURN(file->sha256, hash.Finish());
+    DSPERSE_ASSIGN_OR_RETURN(file->hash, hasher.Finish());
     return absl::OkStatus();
   }
 
@@ -333,6 +333,7 @@ absl::StatusOr<WrittenDirectory> WriteDirectory(const Extractor& extractor, cons
   std::string receipt_text;
   if (options.receipt != nullptr) {
     DSPERSE_ASSIGN_OR_RETURN(out.receipt, options.receipt());
+    if (out.receipt->digest != kSlicesDigest) return absl::InternalError("the receipt is of another digest");
     out.receipt->outputs = written;
     receipt_text = ReceiptText(*out.receipt);
     DSPERSE_ASSIGN_OR_RETURN(const std::string full, fresh->Place(kReceiptFile));

@@ -28,6 +28,10 @@ absl::Status CheckModelSize(uint64_t bytes);
 // The same for what the graph's weights alone take. Reads none of them.
 absl::Status CheckModelSize(const Graph& graph);
 
+// Of receipts of a slices directory, its inputs included: to hash what comes in, model.onnx and every slice takes longer
+// than all else with SHA-256.
+inline constexpr Digest kSlicesDigest = Digest::kBlake3;
+
 struct WriteOptions {
   bool lazy = false;   // metadata and model.onnx only: DSperse makes the slices itself
   bool force = false;  // compiled circuits of changed slices, and foreign files, may be lost
@@ -35,7 +39,8 @@ struct WriteOptions {
   // Further files of the directory: name, content.
   std::vector<std::pair<std::string, std::string>> files;
   // Set: what it returns, with every file of the directory among its outputs, becomes receipt.json. Called when all
-  // else is written, before the directory takes its place. An error of it is one of WriteDirectory.
+  // else is written, before the directory takes its place. An error of it is one of WriteDirectory. Its digest is
+  // kSlicesDigest.
   std::function<absl::StatusOr<Receipt>()> receipt;
 };
 

@@ -3,6 +3,7 @@
 // The plain functions, deprecated for what they don't let one choose: nothing here is to be chosen, and the others
 // bring all of libcrypto, its start-up code and its configuration file into the program.
 #define OPENSSL_SUPPRESS_DEPRECATED
+#include <blake3.h>
 #include <openssl/sha.h>
 
 #include <algorithm>
@@ -15,32 +16,53 @@
 
 namespace dsperse {
 
-struct Sha256::State {
-  SHA256_CTX context;
-  bool ok = SHA256_Init(&context) == 1;
+struct Hasher::State {
+  explicit State(Digest wanted) : digest(wanted) {
+    if (digest == Digest::kBlake3) {
+      blake3_hasher_init(&blake3);
+    } else {
+      ok = SHA256_Init(&sha256) == 1;
+    }
+  }
+
+  const Digest digest;
+  bool ok = true;
+  union {
+    SHA256_CTX sha256;
+    blake3_hasher blake3;
+  };
 };
 
-Sha256::Sha256() : state_(std::make_unique<State>()) {}
-Sha256::~Sha256() = default;
+absl::string_view DigestName(Digest digest) { return digest == Digest::kBlake3 ? "blake3" : "sha256"; }
 
-void Sha256::Update(absl::string_view bytes) {
-  state_->ok = state_->ok && SHA256_Update(&state_->context, bytes.data(), bytes.size()) == 1;
+Hasher::Hasher(Digest digest) : state_(std::make_unique<State>(digest)) {}
+Hasher::~Hasher() = default;
+
+void Hasher::Update(absl::string_view bytes) {
+  if (state_->digest == Digest::kBlake3) {
+    blake3_hasher_update(&state_->blake3, bytes.data(), bytes.size());
+  } else {
+    state_->ok = state_->ok && SHA256_Update(&state_->sha256, bytes.data(), bytes.size()) == 1;
+  }
 }
 
-absl::StatusOr<std::string> Sha256::Finish() {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  if (!state_->ok || SHA256_Final(digest, &state_->context) != 1) {
+absl::StatusOr<std::string> Hasher::Finish() {
+  static_assert(SHA256_DIGEST_LENGTH == BLAKE3_OUT_LEN);
+  unsigned char digest[BLAKE3_OUT_LEN];
+  if (state_->digest == Digest::kBlake3) {
+    blake3_hasher_finalize(&state_->blake3, digest, sizeof digest);
+  } else if (!state_->ok || SHA256_Final(digest, &state_->sha256) != 1) {
     return absl::InternalError("SHA-256: the digest could not be computed");
   }
   return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest), sizeof digest));
 }
 
-absl::StatusOr<HashedFile> HashFile(const std::string& path, absl::string_view name,
+absl::StatusOr<HashedFile> HashFile(const std::string& path, absl::string_view name, Digest digest,
                                     const Jobs* jobs) {
   DSPERSE_ASSIGN_OR_RETURN(const std::shared_ptr<const InputFile> file, InputFile::Open(path));
   constexpr size_t kBuffer = size_t{1} << 16;  // stays in a processor's cache until it is hashed
   const std::unique_ptr<char[]> buffer(new char[kBuffer]);
-  Sha256 hash;
+  Hasher hash(digest);
   for (uint64_t at = 0; at < file->size();) {
     if (jobs != nullptr) DSPERSE_RETURN_IF_ERROR(jobs->GoOn());
     const size_t count = static_cast<size_t>(std::min<uint64_t>(kBuffer, file->size() - at));
@@ -51,7 +73,7 @@ absl::StatusOr<HashedFile> HashFile(const std::string& path, absl::string_view n
   HashedFile out;
   out.name = std::string(name);
   out.bytes = file->size();
-  DSPERSE_ASSIGN_OR_RETURN(out.sha256, hash.Finish());
+  DSPERSE_ASSIGN_OR_RETURN(out.hash, hash.Finish());
   return out;
 }
 

@@ -16,32 +16,32 @@ using Json = nlohmann::ordered_json;
 
 constexpr char kTool[] = "dsperse-slice";
 
-Json ToJson(const HashedFile& file) {
+Json ToJson(const HashedFile& file, Digest digest) {
   Json json = Json::object();
   if (!file.name.empty()) json["name"] = file.name;
   json["bytes"] = file.bytes;
-  json["sha256"] = file.sha256;
+  json[std::string(DigestName(digest))] = file.hash;
   return json;
 }
 
-Json ToJson(const std::vector<HashedFile>& files) {
+Json ToJson(const std::vector<HashedFile>& files, Digest digest) {
   Json json = Json::array();
-  for (const HashedFile& file : files) json.push_back(ToJson(file));
+  for (const HashedFile& file : files) json.push_back(ToJson(file, digest));
   return json;
 }
 
 // Throws Json::exception where the form is another.
-HashedFile FileOf(const Json& json) {
+HashedFile FileOf(const Json& json, Digest digest) {
   HashedFile file;
   file.name = json.value("name", "");
   file.bytes = json.at("bytes").get<uint64_t>();
-  file.sha256 = json.at("sha256").get<std::string>();
+  file.hash = json.at(std::string(DigestName(digest))).get<std::string>();
   return file;
 }
 
-std::vector<HashedFile> FilesOf(const Json& json) {
+std::vector<HashedFile> FilesOf(const Json& json, Digest digest) {
   std::vector<HashedFile> files;
-  for (const Json& file : json) files.push_back(FileOf(file));
+  for (const Json& file : json) files.push_back(FileOf(file, digest));
   return files;
 }
 
@@ -50,7 +50,7 @@ bool IsHash(absl::string_view text) {
 }
 
 bool HashesAreSound(const Receipt& receipt) {
-  const auto sound = [](const HashedFile& file) { return IsHash(file.sha256); };
+  const auto sound = [](const HashedFile& file) { return IsHash(file.hash); };
   return sound(receipt.input) &&
          std::all_of(receipt.external_data.begin(), receipt.external_data.end(), sound) &&
          std::all_of(receipt.outputs.begin(), receipt.outputs.end(), sound);
@@ -65,8 +65,9 @@ void AddInputs(absl::Span<const std::string> files, Jobs* jobs, Receipt* receipt
     const std::string folder = FolderOf(files[0]);
     if (folder != ".") absl::ConsumePrefix(&name, absl::StrCat(folder, "/"));
     HashedFile* const out = i == 0 ? &receipt->input : &receipt->external_data[i - 1];
-    jobs->Add([path = files[i], name = std::string(i == 0 ? "" : name), out, jobs]() -> absl::Status {
-      DSPERSE_ASSIGN_OR_RETURN(*out, HashFile(path, name, jobs));
+    const Digest digest = receipt->digest;
+    jobs->Add([path = files[i], name = std::string(i == 0 ? "" : name), digest, out, jobs]() -> absl::Status {
+      DSPERSE_ASSIGN_OR_RETURN(*out, HashFile(path, name, digest, jobs));
       return absl::OkStatus();
     });
   }
@@ -84,9 +85,9 @@ std::string ReceiptText(const Receipt& receipt) {
                   {"version", receipt.version.empty() ? DSPERSE_VERSION : receipt.version}};
   json["command"] = receipt.command;
   json["options"] = receipt.options;
-  json["input"] = ToJson(receipt.input);
-  json["external_data"] = ToJson(receipt.external_data);
-  json["outputs"] = ToJson(receipt.outputs);
+  json["input"] = ToJson(receipt.input, receipt.digest);
+  json["external_data"] = ToJson(receipt.external_data, receipt.digest);
+  json["outputs"] = ToJson(receipt.outputs, receipt.digest);
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -107,31 +108,33 @@ absl::StatusOr<Receipt> ParseReceipt(absl::string_view text, absl::string_view w
     }
     receipt.command = json.at("command").get<std::string>();
     receipt.options = json.at("options");
-    receipt.input = FileOf(json.at("input"));
-    receipt.external_data = FilesOf(json.at("external_data"));
-    receipt.outputs = FilesOf(json.at("outputs"));
+    const Json& input = json.at("input");
+    if (input.contains(DigestName(Digest::kBlake3))) receipt.digest = Digest::kBlake3;
+    receipt.input = FileOf(input, receipt.digest);
+    receipt.external_data = FilesOf(json.at("external_data"), receipt.digest);
+    receipt.outputs = FilesOf(json.at("outputs"), receipt.digest);
   } catch (const Json::exception& error) {
     return wrong(error.what());
   }
   if (!receipt.options.is_object()) return wrong("its options are no object");
-  if (!HashesAreSound(receipt)) return wrong("a SHA-256 that isn't 64 hexadecimal digits");
+  if (!HashesAreSound(receipt)) return wrong("a hash that isn't 64 hexadecimal digits");
   return receipt;
 }
 
 std::vector<ReceiptFile> CompareInputs(const Receipt& recorded, const Receipt& repeated) {
   std::vector<ReceiptFile> files;
-  files.push_back({"input", "", recorded.input.sha256, repeated.input.sha256});
+  files.push_back({"input", "", recorded.input.hash, repeated.input.hash});
   const size_t count = std::max(recorded.external_data.size(), repeated.external_data.size());
   for (size_t i = 0; i < count; ++i) {
     ReceiptFile file;
     file.role = "external data";
     if (i < repeated.external_data.size()) {
       file.name = repeated.external_data[i].name;
-      file.found = repeated.external_data[i].sha256;
+      file.found = repeated.external_data[i].hash;
     }
     if (i < recorded.external_data.size()) {
       file.name = recorded.external_data[i].name;
-      file.recorded = recorded.external_data[i].sha256;
+      file.recorded = recorded.external_data[i].hash;
     }
     files.push_back(std::move(file));
   }
@@ -140,15 +143,15 @@ std::vector<ReceiptFile> CompareInputs(const Receipt& recorded, const Receipt& r
 
 std::vector<ReceiptFile> CompareOutputs(const Receipt& recorded, const Receipt& repeated) {
   std::map<absl::string_view, absl::string_view> found;
-  for (const HashedFile& output : repeated.outputs) found[output.name] = output.sha256;
+  for (const HashedFile& output : repeated.outputs) found[output.name] = output.hash;
   std::vector<ReceiptFile> files;
   for (const HashedFile& output : recorded.outputs) {
     const auto it = found.find(output.name);
-    files.push_back({"output", output.name, output.sha256, it == found.end() ? "" : std::string(it->second)});
+    files.push_back({"output", output.name, output.hash, it == found.end() ? "" : std::string(it->second)});
     if (it != found.end()) found.erase(it);
   }
   for (const HashedFile& output : repeated.outputs) {
-    if (found.count(output.name) > 0) files.push_back({"output", output.name, "", output.sha256});
+    if (found.count(output.name) > 0) files.push_back({"output", output.name, "", output.hash});
   }
   return files;
 }

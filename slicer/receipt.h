@@ -7,7 +7,7 @@
 //   DSPERSE_ASSIGN_OR_RETURN(LoadedModel model, LoadModel(path));
 //   DSPERSE_RETURN_IF_ERROR(HashInputs(model.files, &receipt));          // before anything is written
 //   …
-//   DSPERSE_ASSIGN_OR_RETURN(HashedFile file, HashFile("dir/model.onnx", "model.onnx"));
+//   DSPERSE_ASSIGN_OR_RETURN(HashedFile file, HashFile("dir/model.onnx", "model.onnx", receipt.digest));
 //   receipt.outputs.push_back(std::move(file));
 //   std::string text = ReceiptText(receipt);
 //
@@ -34,6 +34,7 @@ struct Receipt {
   std::string command;  // "fold", "slice"
   // All options that decide about the outputs, in normal form (defaults written out), none that don't.
   nlohmann::ordered_json options = nlohmann::ordered_json::object();
+  Digest digest = Digest::kSha256;        // of every file
   HashedFile input;                       // the model; no name
   std::vector<HashedFile> external_data;  // its external data, named as the model names it, in load order
   std::vector<HashedFile> outputs;
@@ -56,7 +57,7 @@ absl::StatusOr<Receipt> ParseReceipt(absl::string_view text, absl::string_view w
 struct ReceiptFile {
   std::string role;      // "input", "external data", "output"
   std::string name;      // "" if it has none
-  std::string recorded;  // SHA-256 in the receipt; "": the receipt has no such file
+  std::string recorded;  // hash in the receipt; "": the receipt has no such file
   std::string found;     // … of the repetition; "": it has no such file
   bool same() const { return recorded == found; }
 };

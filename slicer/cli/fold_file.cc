@@ -60,7 +60,7 @@ absl::Status HashOutputs(const SavedModel& saved, Receipt* receipt) {
   for (const std::string& path : saved.files) {
     const bool model = path == saved.files[0];
     const std::string name = model ? "" : path.substr(path.rfind('/') + 1);
-    DSPERSE_ASSIGN_OR_RETURN(HashedFile hashed, HashFile(path, name));
+    DSPERSE_ASSIGN_OR_RETURN(HashedFile hashed, HashFile(path, name, receipt->digest));
     receipt->outputs.push_back(std::move(hashed));
   }
   return absl::OkStatus();

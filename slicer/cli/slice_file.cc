@@ -131,6 +131,7 @@ absl::StatusOr<SlicedFile> SliceOnce(const SliceJob& job, bool write, bool check
   context.Progress("loading …");
   DSPERSE_ASSIGN_OR_RETURN(LoadedModel model, Load(job.model, context));
   Receipt receipt;
+  receipt.digest = kSlicesDigest;
   std::optional<Jobs> inputs;  // hashed beside all that follows
   if (write) AddInputs(model.files, &inputs.emplace(), &receipt);
   context.Progress("folding and planning …");

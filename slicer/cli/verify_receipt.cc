@@ -44,6 +44,7 @@ struct VerifyReceiptFlags {
 };
 
 struct Comparison {
+  Digest digest = Digest::kSha256;
   std::vector<ReceiptFile> files;
   bool repeated = false;  // not where the input is another
   double seconds = 0;
@@ -94,10 +95,11 @@ absl::StatusOr<Comparison> Repeat(const VerifyReceiptFlags& flags, CliContext& c
         absl::StrCat(flags.receipt, ": not a receipt: of an unknown command '", receipt.command, "'"));
   }
   Comparison comparison;
+  comparison.digest = receipt.digest;
   // The model alone tells whether it is the right one, before anything is done with it.
-  DSPERSE_ASSIGN_OR_RETURN(const HashedFile input, HashFile(flags.model.path, ""));
-  if (input.sha256 != receipt.input.sha256) {
-    comparison.files.push_back({"input", "", receipt.input.sha256, input.sha256});
+  DSPERSE_ASSIGN_OR_RETURN(const HashedFile input, HashFile(flags.model.path, "", receipt.digest));
+  if (input.hash != receipt.input.hash) {
+    comparison.files.push_back({"input", "", receipt.input.hash, input.hash});
     return comparison;
   }
   DSPERSE_ASSIGN_OR_RETURN(const std::unique_ptr<TemporaryDirectory> folder, ScratchFolder());
@@ -120,6 +122,7 @@ nlohmann::ordered_json ToJson(const VerifyReceiptFlags& flags, const Comparison&
   json["model"] = flags.model.path;
   json["same"] = comparison.same();
   json["repeated"] = comparison.repeated;
+  json["digest"] = std::string(DigestName(comparison.digest));
   nlohmann::ordered_json& files = json["files"] = nlohmann::ordered_json::array();
   for (const ReceiptFile& file : comparison.files) {
     nlohmann::ordered_json entry;
@@ -175,7 +178,7 @@ absl::Status VerifyReceipt(const VerifyReceiptFlags& flags, CliContext& context)
 void AddVerifyReceiptCommand(CLI::App& app, CliContext& context) {
   auto flags = std::make_shared<VerifyReceiptFlags>();
   CLI::App* command = app.add_subcommand(
-      "verify-receipt", "Do the work of a receipt again and compare the SHA-256 of every file");
+      "verify-receipt", "Do the work of a receipt again and compare the hash of every file");
   command->footer(
       "Examples:\n"
       "  dsperse-slice verify-receipt receipt.json model.onnx\n"

@@ -5,7 +5,7 @@ set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/dsperse-slice")
 
 install(TARGETS dsperse-slice RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 install(
-  TARGETS dsperse_options dsperse_ir dsperse_ops dsperse_fold dsperse_estimate dsperse_slicer dsperse_prepare
+  TARGETS dsperse_blake3 dsperse_options dsperse_ir dsperse_ops dsperse_fold dsperse_estimate dsperse_slicer dsperse_prepare
   EXPORT dsperse-slice-targets
   ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(

@@ -46,32 +46,51 @@ std::string LargeModel() {
   return ExportAll(graph);
 }
 
-TEST(Sha256, GivesTheStandardsExamples) {
+TEST(Hasher, GivesTheExamplesOfSha256sStandard) {
   // FIPS 180-4's examples: one block, two blocks; and the empty text.
-  Sha256 one;
+  Hasher one(Digest::kSha256);
   one.Update("a");
   one.Update("bc");
   EXPECT_EQ(*one.Finish(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  Sha256 two;
+  Hasher two(Digest::kSha256);
   two.Update("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq");
   EXPECT_EQ(*two.Finish(), "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
-  EXPECT_EQ(*Sha256().Finish(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(*Hasher(Digest::kSha256).Finish(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+// Bytes 0 to 250, again and again: what BLAKE3's own test vectors are of. Given in pieces that fit neither its blocks
+// nor its chunks.
+std::string Blake3OfCount(size_t bytes) {
+  Hasher hash(Digest::kBlake3);
+  std::string text(bytes, '\0');
+  for (size_t i = 0; i < bytes; ++i) text[i] = static_cast<char>(i % 251);
+  for (size_t at = 0, piece = 1; at < bytes; at += piece, piece = piece * 3 + 1) hash.Update(absl::string_view(text).substr(at, piece));
+  return *hash.Finish();
+}
+
+TEST(Hasher, GivesBlake3sTestVectors) {
+  EXPECT_EQ(Blake3OfCount(0), "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262");
+  EXPECT_EQ(Blake3OfCount(1025), "d00278ae47eb27b34faecf67b4fe263f82d5412916c1ffd97c8cb7fb814b8444");
+  // Not among them; of b3sum 1.2.0.
+  EXPECT_EQ(Blake3OfCount(1'000'000), "5e82c663d164c54e4fcdfcd70e3ca464662228bdbad45cce2e0c2bff999064ef");
 }
 
 TEST(HashFile, ReadsBeyondItsBuffer) {
   TempDir dir;
   // The third example: a million times "a"; and one that needs several buffers.
   const std::string path = dir.Write("a", std::string(1'000'000, 'a'));
-  const auto million = HashFile(path, "name");
+  const auto million = HashFile(path, "name", Digest::kSha256);
   ASSERT_TRUE(million.ok());
-  EXPECT_EQ(million->sha256, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  EXPECT_EQ(million->hash, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
   EXPECT_EQ(million->bytes, 1'000'000u);
   EXPECT_EQ(million->name, "name");
   const std::string large(3'000'001, 'b');
-  Sha256 hash;
+  Hasher hash(Digest::kSha256);
   hash.Update(large);
-  EXPECT_EQ(HashFile(dir.Write("b", large), "")->sha256, *hash.Finish());
-  EXPECT_FALSE(HashFile(dir.File("missing"), "").ok());
+  EXPECT_EQ(HashFile(dir.Write("b", large), "", Digest::kSha256)->hash, *hash.Finish());
+  EXPECT_EQ(HashFile(dir.File("b"), "", Digest::kBlake3)->hash,
+            "1dbf2c44dfde7004b6098d841ef4c54ad8c92530dd7124115e64217e8b18f793");  // b3sum's
+  EXPECT_FALSE(HashFile(dir.File("missing"), "", Digest::kSha256).ok());
 }
 
 TEST(Jobs, AreAllDone) {
@@ -156,16 +175,16 @@ TEST(Receipt, HoldsTheHashOfEveryFileOfASlicesDirectory) {
   const CliResult result = Cli({"slice", in, "-o", dir.File("out"), "--policy", "layer", "--target", "none"});
   ASSERT_EQ(result.code, 0) << result.err;
   const Json json = Json::parse(dir.Read("out/receipt.json"));
-  EXPECT_EQ(json["input"]["sha256"], HashFile(in, "")->sha256);
+  EXPECT_EQ(json["input"]["blake3"], HashFile(in, "", Digest::kBlake3)->hash);
   std::map<std::string, std::string> recorded, found;
   for (const Json& output : json["outputs"]) {
-    recorded[output["name"]] = absl::StrCat(output["bytes"].get<uint64_t>(), " ", output["sha256"].get<std::string>());
+    recorded[output["name"]] = absl::StrCat(output["bytes"].get<uint64_t>(), " ", output["blake3"].get<std::string>());
   }
   for (const auto& entry : std::filesystem::recursive_directory_iterator(dir.File("out"))) {
     if (!entry.is_regular_file()) continue;
     const std::string name = std::filesystem::relative(entry.path(), dir.File("out")).string();
     if (name == "receipt.json") continue;
-    found[name] = absl::StrCat(entry.file_size(), " ", HashFile(entry.path().string(), "")->sha256);
+    found[name] = absl::StrCat(entry.file_size(), " ", HashFile(entry.path().string(), "", Digest::kBlake3)->hash);
   }
   EXPECT_EQ(recorded, found);
   EXPECT_EQ(found.size(), static_cast<size_t>(kLayers) + 3);
@@ -184,11 +203,11 @@ TEST(Receipt, HoldsHashesAndOptionsButNoPathAndNoTime) {
   const Json json = Json::parse(text);
   EXPECT_EQ(json["tool"]["version"], DSPERSE_VERSION);
   EXPECT_EQ(json["command"], "fold");
-  EXPECT_EQ(json["input"]["sha256"], HashFile(a.File("in.onnx"), "")->sha256);
+  EXPECT_EQ(json["input"]["sha256"], HashFile(a.File("in.onnx"), "", Digest::kSha256)->hash);
   EXPECT_EQ(json["input"]["bytes"], Model().size());
   EXPECT_EQ(json["external_data"], Json::array());
   ASSERT_EQ(json["outputs"].size(), 1u);
-  EXPECT_EQ(json["outputs"][0]["sha256"], HashFile(a.File("out.onnx"), "")->sha256);
+  EXPECT_EQ(json["outputs"][0]["sha256"], HashFile(a.File("out.onnx"), "", Digest::kSha256)->hash);
 }
 
 TEST(Receipt, OptionsAreInNormalForm) {
@@ -245,7 +264,7 @@ TEST(VerifyReceipt, TheSameModelGivesTheSameFiles) {
   EXPECT_EQ(json["same"], true);
   EXPECT_EQ(json["files"].size(), 2u);
   EXPECT_EQ(json["files"][1]["role"], "output");
-  EXPECT_EQ(json["files"][1]["found"], HashFile(dir.File("out.onnx"), "")->sha256);
+  EXPECT_EQ(json["files"][1]["found"], HashFile(dir.File("out.onnx"), "", Digest::kSha256)->hash);
 }
 
 TEST(VerifyReceipt, AModelFoldedInPlaceIsCheckedAgainstThePublishedOne) {
@@ -269,7 +288,7 @@ TEST(VerifyReceipt, ExternalDataIsHashedOnBothSides) {
   const Json two = Json::parse(dir.Read("two.json"));
   ASSERT_EQ(two["external_data"].size(), 1u);
   EXPECT_EQ(two["external_data"][0]["name"], "in.onnx.data");
-  EXPECT_EQ(two["external_data"][0]["sha256"], HashFile(dir.File("in.onnx.data"), "")->sha256);
+  EXPECT_EQ(two["external_data"][0]["sha256"], HashFile(dir.File("in.onnx.data"), "", Digest::kSha256)->hash);
   EXPECT_EQ(Cli({"verify-receipt", dir.File("two.json"), dir.File("in.onnx")}).code, 0);
   // The model is the same, its data isn't.
   std::string data = dir.Read("in.onnx.data");
@@ -335,11 +354,40 @@ TEST(VerifyReceipt, AnAlteredHashOfAnOutputIsNamed) {
   TempDir dir;
   const std::string in = dir.Write("in.onnx", Model());
   ASSERT_EQ(Cli({"fold", in, "-o", dir.File("out.onnx"), "--receipt", dir.File("r.json")}).code, 0);
-  const std::string hash = HashFile(dir.File("out.onnx"), "")->sha256;
+  const std::string hash = HashFile(dir.File("out.onnx"), "", Digest::kSha256)->hash;
   dir.Write("r.json", absl::StrReplaceAll(dir.Read("r.json"), {{hash, std::string(64, '0')}}));
   const CliResult result = Cli({"verify-receipt", dir.File("r.json"), in});
   EXPECT_EQ(result.code, 6);
   EXPECT_THAT(result.out, HasSubstr(absl::StrCat("output  differs  ", std::string(64, '0'), " recorded, ", hash, " here")));
+}
+
+TEST(VerifyReceipt, OfSlicesNamesWhatDiffers) {
+  TempDir dir;
+  const std::string in = dir.Write("in.onnx", Model());
+  ASSERT_EQ(Cli({"slice", in, "-o", dir.File("s")}).code, 0);
+  const std::string receipt = dir.File("s/receipt.json");
+  const std::string text = dir.Read("s/receipt.json");
+  const Json same = Json::parse(Cli({"verify-receipt", receipt, in, "--json"}).out);
+  EXPECT_EQ(same["same"], true);
+  EXPECT_EQ(same["digest"], "blake3");
+  // The hash of one file is another's.
+  const Json outputs = Json::parse(text)["outputs"];
+  const std::string first = outputs[0]["blake3"], second = outputs[1]["blake3"];
+  ASSERT_NE(first, second);
+  dir.Write("s/receipt.json", absl::StrReplaceAll(text, {{first, second}}));
+  CliResult result = Cli({"verify-receipt", receipt, in});
+  EXPECT_EQ(result.code, 6);
+  EXPECT_THAT(result.out, AllOf(HasSubstr(absl::StrCat("differs  ", second, " recorded, ", first, " here")), HasSubstr("4 of 5 files same")));
+  // Hashes that are called what they are not.
+  dir.Write("s/receipt.json", absl::StrReplaceAll(text, {{"blake3", "sha256"}}));
+  result = Cli({"verify-receipt", receipt, in});
+  EXPECT_EQ(result.code, 6);
+  EXPECT_THAT(result.err, HasSubstr("in.onnx is not the model recorded"));
+  // Both in one receipt.
+  dir.Write("s/receipt.json", absl::StrCat(text.substr(0, text.rfind("blake3")), "sha256", text.substr(text.rfind("blake3") + 6)));
+  result = Cli({"verify-receipt", receipt, in});
+  EXPECT_EQ(result.code, 3);
+  EXPECT_THAT(result.err, HasSubstr("not a receipt"));
 }
 
 TEST(CompareOutputs, WhatEitherLacksDiffers) {
