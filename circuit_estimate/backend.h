@@ -94,8 +94,9 @@ const Backend* FindBackend(absl::string_view name);
 
 // A factory for callers that know no estimator (slicer, lowering): facts and graph come with each
 // call. `bounds`, if given, are of the one graph that the pricers are made for, and must outlive them.
+// `all_nodes`: each pricer is made to price every node, so weights may be read ahead, on several threads.
 absl::StatusOr<PricerFactory> MakePricerFactory(const Backend& backend, const Parameters& parameters,
-                                                EntryBounds bounds = nullptr);
+                                                EntryBounds bounds = nullptr, bool all_nodes = false);
 
 }  // namespace dsperse
 

@@ -92,6 +92,10 @@ absl::StatusOr<TensorStats> ModelView::StatsOf(ValueId value) {
 absl::StatusOr<double> ModelView::LargestChannelSum(ValueId value, int axis) {
   const Tensor* tensor = value.valid() ? ConstantOf(value) : nullptr;
   if (tensor == nullptr) return NotConstant(graph_, value);
+  if (asks_for_all_) {
+    asks_for_all_ = false;
+    PrefetchWeights(graph_.Nodes(graph_.main()));
+  }
   return weights_.LargestChannelSum(value, *tensor, axis);
 }
 

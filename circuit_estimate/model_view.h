@@ -52,6 +52,8 @@ class ModelView {
   absl::StatusOr<double> LargestChannelSum(ValueId value, int axis);
   // Reads the weights of these nodes' products ahead, on several threads.
   void PrefetchWeights(absl::Span<const NodeId> nodes);
+  // The first sum asked for has those of the whole main graph read ahead.
+  void set_asks_for_all() { asks_for_all_ = true; }
   // Every element is zero (of any constant; false for what isn't constant).
   bool IsZero(ValueId value);
 
@@ -76,6 +78,7 @@ class ModelView {
   std::vector<Shaped> shapes_;
   WeightStats weights_;
   bool guessed_sizes_ = false;
+  bool asks_for_all_ = false;
   EntryBounds entry_bounds_;
 };
 

@@ -253,7 +253,7 @@ absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options) {
     out.entry_bounds = [known](ValueId v) { return known->lifts->Of(v).bound(); };
   }
   DSPERSE_ASSIGN_OR_RETURN(const PricerFactory lifted_factory,
-                           MakePricerFactory(*backend, parameters, out.entry_bounds));
+                           MakePricerFactory(*backend, parameters, out.entry_bounds, /*all_nodes=*/true));
   const std::unique_ptr<RangePricer> pricer = lifted_factory(*out.graph, *out.facts);
   DSPERSE_ASSIGN_OR_RETURN(out.plan, MakePlan(*out.graph, *out.facts, *pricer, out.plan_options));
   out.plan_options.dsperse_estimate = nullptr;
