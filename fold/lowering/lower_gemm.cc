@@ -10,12 +10,13 @@
 namespace dsperse {
 namespace {
 
-// `tensor` times `factor`, rounded once; nothing where an element would not be finite, or for a ConstantOfShape of a size
-// that no file holds.
+// `tensor` times `factor`, rounded once; nothing where an element would not be finite, all would lose digits, or a
+// ConstantOfShape has a size that no file holds.
 absl::StatusOr<std::optional<Tensor>> Times(const Tensor& tensor, double factor) {
   if (!IsFloat(tensor.dtype()) || tensor.rank() == 0) return std::nullopt;
   if (tensor.num_elements() == 0) return tensor;
   if (tensor.is_uniform() && tensor.num_elements() > kMostMade) return std::nullopt;
+  if (!WeightsKeepPrecision(tensor.dtype(), factor)) return std::nullopt;
   DSPERSE_ASSIGN_OR_RETURN(
       Tensor scaled,
       Tensor::Scaled(tensor, 0, std::vector<double>(static_cast<size_t>(tensor.dims()[0]), factor)));
@@ -131,14 +132,14 @@ absl::StatusOr<Matched<Rewrite>> LowerGemmFactors::Match(const Graph& graph, con
   if (!b) return NoMatch<Rewrite>("B: " + WhyNotConstant(graph, node.input(1)));
   if (alpha != 1) {
     DSPERSE_ASSIGN_OR_RETURN(b, Times(*b, alpha));
-    if (!b) return NoMatch<Rewrite>("alpha times B is not finite, or too large");
+    if (!b) return NoMatch<Rewrite>("alpha times B is not finite, or too small or large for its type");
   }
   const bool has_c = node.input(2).valid();
   if (has_c && beta != 1) {
     c = ConstantOf(graph, node.input(2));
     if (!c) return NoMatch<Rewrite>("C: " + WhyNotConstant(graph, node.input(2)));
     DSPERSE_ASSIGN_OR_RETURN(c, Times(*c, beta));
-    if (!c) return NoMatch<Rewrite>("beta times C is not finite or too large, or C is a scalar");
+    if (!c) return NoMatch<Rewrite>("beta times C is not finite, or too small or large for its type, or C is a scalar");
   }
   return dsperse::Match(Rewrite{"alpha and beta multiplied into its constants", [=](Rewriter& r) {
     Graph& g = r.graph();

@@ -94,6 +94,9 @@ absl::StatusOr<Matched<Chain>> MatchChain(const Graph& graph, NodeId mul, PassCo
     if (!(affine.k[c] > 0)) {
       return NoMatch<Chain>(absl::StrCat(ChannelName(c), ": its factor ", affine.k[c], " is not positive"));
     }
+    if (!WeightsKeepPrecision(type, affine.k[c])) {
+      return NoMatch<Chain>(absl::StrCat(ChannelName(c), ": its factor ", affine.k[c], " is too small for float16"));
+    }
     before[c] = affine.t[c] / affine.k[c];
     if (!IsFiniteAs(type, before[c])) {
       return NoMatch<Chain>(absl::StrCat(ChannelName(c), ": its shift before the factor is not finite"));

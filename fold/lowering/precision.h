@@ -24,6 +24,12 @@ inline bool KeepsPrecision(DType type, double value) {
   return IsFiniteAs(type, value) && (value == 0 || std::abs(value) >= smallest);
 }
 
+// Do weights times `factor` stay of full precision in `type`? Those of a trained float16 matrix reach beyond 2^-8, so its
+// largest stay normal numbers under factors of 2^-6 and more, and what the others lose is as little as theirs.
+inline bool WeightsKeepPrecision(DType type, double factor) {
+  return type != DType::kFloat16 || factor == 0 || std::abs(factor) >= 0x1p-6;
+}
+
 // A constant of more elements than this is left alone where the file need not hold them: a ConstantOfShape may claim
 // any number.
 constexpr int64_t kMostMade = int64_t{1} << 24;

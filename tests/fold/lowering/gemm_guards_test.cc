@@ -105,19 +105,24 @@ INSTANTIATE_TEST_SUITE_P(
         Guarded{"BeyondTheTypeOfB", "lower_gemm_factors",
                 "g (float[2, 2] x) => (float[2, 1] y) <float[2, 1] w = {1e30, 2}, float[1] c = {3}>"
                 " { y = Gemm<alpha = 1e30>(x, w, c) }",
-                "alpha times B is not finite, or too large"},
+                "alpha times B is not finite"},
         Guarded{"BeyondTheTypeOfC", "lower_gemm_factors",
                 "g (float[2, 2] x) => (float[2, 1] y) <float[2, 1] w = {1, 2}, float[1] c = {1e30}>"
                 " { y = Gemm<beta = 1e30>(x, w, c) }",
-                "beta times C is not finite or too large"},
+                "beta times C is not finite"},
+        // 1 / 4096 times a weight of 0.01 would have six bits.
+        Guarded{"BelowThePrecisionOfB", "lower_gemm_factors",
+                "g (float16[2, 2] x) => (float16[2, 1] y) <float16[2, 1] w = {8479, 8479}, float16[1] c = {0}>"
+                " { y = Gemm<alpha = 0.000244140625>(x, w, c) }",
+                "alpha times B is not finite, or too small"},
         Guarded{"OfIntegers", "lower_gemm_factors",
                 "g (int32[2, 2] x) => (int32[2, 1] y) <int32[2, 1] w = {1, 2}, int32[1] c = {3}>"
                 " { y = Gemm<alpha = 2.0>(x, w, c) }",
-                "alpha times B is not finite, or too large"},
+                "alpha times B is not finite"},
         Guarded{"OfAnySize", "lower_gemm_factors",
                 "g (float[1, 2] x, float[1] c) => (float[a, b] y) <int64[2] s = {2, 16777216}>"
                 " { w = ConstantOfShape<value = float[1] {1}>(s) y = Gemm<alpha = 0.5>(x, w, c) }",
-                "alpha times B is not finite, or too large"}),
+                "alpha times B is not finite"}),
     GuardedName);
 
 // A Gemm with no columns has nothing to be scaled; what they would have been costs nothing.

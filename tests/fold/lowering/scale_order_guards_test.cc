@@ -193,6 +193,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "g (float[1, 2, 4, 4] x) => (float[1, 1, 4, 4] y) <float[1, 2, 1, 1] w = {3, 5}, float[2, 1, 1] k = {2, 0}>"
                 " { n = Mul(x, k) r = Relu(n) y = Conv(r, w) }",
                 "channel 1: its factor 0 is not positive"},
+        Guarded{"AFactorThatTakesDigitsFromWeights", "lower_scale_order",
+                "g (float16[1, 2] x) => (float16[1, 1] y) <float16[2, 1] w = {8479, 8479}, float16[2] k = {15360, 3072},"
+                " float16[1] c = {0}> { n = Mul(x, k) r = Relu(n) y = Gemm(r, w, c) }",
+                "channel 1: its factor 0.000244141 is too small for float16"},
         Guarded{"AShiftThatOverflowsBeforeTheFactor", "lower_scale_order",
                 "g (float[1, 2, 4, 4] x) => (float[1, 1, 4, 4] y)"
                 " <float[1, 2, 1, 1] w = {3, 5}, float[2, 1, 1] k = {1, 1e-20}, float[2, 1, 1] t = {1, 1e20}>"
