@@ -169,7 +169,7 @@ absl::StatusOr<Matched<Rewrite>> LowerDiv::Match(const Graph& graph, const NodeV
   if (std::string why = WhyNotMul(node, facts); !why.empty()) return NoMatch<Rewrite>(why);
   const std::optional<Tensor> divisor = ConstantOf(graph, node.input(1));
   DSPERSE_ASSIGN_OR_RETURN(std::vector<double> values, SmallConstant(graph, node.input(1)));
-  if (!divisor || values.empty()) return NoMatch<Rewrite>("the divisor is not constant");
+  if (values.empty()) return NoMatch<Rewrite>("the divisor is not constant, or of more than 2^20 elements");
   for (double& v : values) {
     v = 1 / v;
     if (v == 0 || !KeepsPrecision(divisor->dtype(), v)) {

@@ -221,12 +221,14 @@ TEST(ConstantGuardsTest, NoNumberIsJoinedToAConvThatIsNotOfOneChannelOrHasOtherR
                      ", float[1,1,1,2] a"},
            std::pair{"r = Conv<kernel_shape = [1, 1], strides = [1, 1], dilations = [1, 1]>(x, w)", ""},
            std::pair{"a = Neg(x) r = Reshape(a, s)", ""},
+           std::pair{"a = Div(x, e) r = Reshape(a, s)", ""},
+           std::pair{"a = Conv<kernel_shape = [1, 1], strides = [1, 1], dilations = [1, 1]>(x, w) r = Sigmoid(a)", ""},
            std::pair{"r = Reshape(x, s)", ""},
        }) {
     SCOPED_TRACE(nodes);
     const bool flat = std::string(nodes).find("r = Reshape") != std::string::npos;
     Graph graph = ParseGraph(std::string("g (float[1,1,1,2] x) => (float") + (flat ? "[2]" : "[1,1,1,2]") + " y" + outputs +
-                             ") <float[1,1,1,1] w = {3}, float[1,1,1,3] v = {1, 2, 3}, int64[1] s = {2}, float[1] c = {5}> { " +
+                             ") <float[1,1,1,1] w = {3}, float e = {8}, float[1,1,1,3] v = {1, 2, 3}, int64[1] s = {2}, float[1] c = {5}> { " +
                              nodes + join);
     RunFold(graph, LoweringForJstprove());
     FindOpNode(graph, "Add");

@@ -114,6 +114,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "g (float[1, 1, 4, 4] x) => (float[a, b, c, d] y) <float[1, 1, 3, 1] w = {1, 2, 3}>"
                 " { y = Conv<dilations = [9223372036854775807, 1]>(x, w) }",
                 "its dilations are out of range"},
+        Guarded{"ThatSpreadItBeyondCounting", "lower_dilated_conv",
+                "g (float[1, 1, 4, 4] x) => (float[a, b, c, d] y) <float[1, 1, 2, 2] w = {1, 2, 3, 4}>"
+                " { y = Conv<dilations = [4294967296, 4294967296]>(x, w) }",
+                "the spread kernel exceeds 1 GiB"},
         Guarded{"ThatSpreadItTooFar", "lower_dilated_conv",
                 "g (float[1, 1, 4, 4] x) => (float[a, b, c, d] y) <float[1, 1, 2, 2] w = {1, 2, 3, 4}>"
                 " { y = Conv<dilations = [16384, 16384]>(x, w) }",
@@ -134,6 +138,9 @@ INSTANTIATE_TEST_SUITE_P(
                 "g (float[1, 2, 2, 2] x) => (float[a, b, c, d] y) <float[3, 1, 1, 1] w = {1, 2, 3}>"
                 " { y = Conv<group = 2>(x, w) }",
                 "3 channels do not divide into 2 groups"},
+        Guarded{"OfNoChannels", "lower_grouped_conv",
+                "g (float[1, 2, 2, 2] x) => (float[1, 0, 2, 2] y) <float[0, 1, 1, 1] w = {}> { y = Conv<group = 2>(x, w) }",
+                "2 groups of 0 channels"},
         Guarded{"ThatAreTooMany", "lower_grouped_conv",
                 "g (float[1, 4097, 1, 1] x) => (float[1, 4097, 1, 1] y) <int64[4] s = {4097, 1, 1, 1}>"
                 " { w = ConstantOfShape(s) y = Conv<group = 4097>(x, w) }",

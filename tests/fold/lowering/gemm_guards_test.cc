@@ -36,6 +36,9 @@ INSTANTIATE_TEST_SUITE_P(
                 R"(<ir_version: 3, opset_import: ["" : 6]> g (float[1, 1, 2, 2] x) => (float[1, 1, 2, 1] y)
                 <float[2, 1] w = {1, 2}> { y = MatMul(x, w) })",
                 "C of Gemm broadcasts from opset 7 on, the model has 6"},
+        Guarded{"AndAnAddOfText", "lower_matmul",
+                R"(g (float[2, 2] x) => (float[2, 1] y) <float[2, 1] w = {1, 2}, string[1] c = {"a"}>
+                { m = MatMul(x, w) y = Add(m, c) })"},
         Guarded{"OfAnUnknownShape", "lower_matmul",
                 "g (float[N, 2] x) => (float[N, 1] y) <float[2, 1] w = {1, 2}, float[1] c = {3}>"
                 " { a = MatMul(x, w) y = Add(a, c) }",

@@ -34,6 +34,9 @@ INSTANTIATE_TEST_SUITE_P(
         Guarded{"OfMoreThanCanBeCounted", "lower_reduce_mean",
                 "g (float[4294967296, 4294967296] x) => (float[1, 1] y) { y = ReduceMean(x) }",
                 "it takes the mean of no element, or of more than 16777216"},
+        Guarded{"OfMoreThanCanBeCountedTogether", "lower_reduce_mean",
+                "g (float[16777216, 1099511627776] x) => (float[1, 1] y) { y = ReduceMean(x) }",
+                "it takes the mean of no element, or of more than 16777216"},
         // Divided by 90000 in float16 it would be 0.
         Guarded{"OfMoreThanItsTypeCounts", "lower_reduce_mean",
                 "g (float16[1, 1, 300, 300] x) => (float16[1, 1, 1, 1] y) { y = ReduceMean<axes = [2, 3]>(x) }",
@@ -126,6 +129,10 @@ INSTANTIATE_TEST_SUITE_P(
         Guarded{"WithAWindowOfTooMany", "lower_average_pool",
                 "g (float[1, 1, 8192, 8192] x) => (float[a, b, c, d] y) { y = AveragePool<kernel_shape = [4097, 4096]>(x) }",
                 "its window has no tap, or more than 16777216"},
+        Guarded{"WithAWindowOfMoreThanCanBeCounted", "lower_average_pool",
+                "g (float[1, 1, 1099511627776, 1099511627776] x) => (float[1, 1, 1, 1] y)"
+                " { y = AveragePool<kernel_shape = [16777216, 1099511627776]>(x) }",
+                "its window has no tap, or more than 16777216"},
         Guarded{"WithAWindowOfMoreThanItsTypeCounts", "lower_average_pool",
                 "g (float16[1, 1, 64, 64] x) => (float16[1, 1, 1, 1] y) { y = AveragePool<kernel_shape = [46, 46]>(x) }",
                 "its window has no tap, or more than 2048"},
@@ -143,6 +150,9 @@ INSTANTIATE_TEST_SUITE_P(
         Guarded{"OfNoInput", "lower_pool_order", "g () => (float[a, b, c, d] y) { y = MaxPool<kernel_shape = [2, 2]>( ) }"},
         Guarded{"BehindWhatMayFall", "lower_pool_order",
                 "g (float[1, 1, 4, 4] x) => (float[1, 1, 3, 3] y) { a = Neg(x) y = MaxPool<kernel_shape = [2, 2]>(a) }"},
+        Guarded{"BehindAProduct", "lower_pool_order",
+                "g (float[1, 1, 4, 4] x) => (float[1, 1, 3, 3] y) <float c = {-1}>"
+                " { a = Mul(x, c) y = MaxPool<kernel_shape = [2, 2]>(a) }"},
         Guarded{"BehindAMaxOfElements", "lower_pool_order",
                 "g (float[1, 1, 4, 1] x) => (float[1, 1, 3, 1] y) <float[4, 1] c = {1, 2, 3, 4}>"
                 " { a = Max(x, c) y = MaxPool<kernel_shape = [2, 1]>(a) }"},

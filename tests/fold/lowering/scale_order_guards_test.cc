@@ -80,6 +80,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "g (float[1, 2, 4, 4] x) => (float[1, 1, 4, 4] y)"
                 " <float[1, 2, 1, 1] w = {3, 5}, float[2, 1, 1] k = {2, 4}>"
                 " { n = Mul(x, k) r = Sigmoid(n) y = Conv(r, w) }"},
+        Guarded{"AMin", "lower_scale_order",
+                "g (float[1, 2, 4, 4] x) => (float[1, 1, 4, 4] y)"
+                " <float[1, 2, 1, 1] w = {3, 5}, float[2, 1, 1] k = {2, 4}, float zero = {0}>"
+                " { n = Mul(x, k) r = Min(n, zero) y = Conv(r, w) }"},
         Guarded{"AMaxWithAnotherNumber", "lower_scale_order",
                 "g (float[1, 2, 4, 4] x) => (float[1, 1, 4, 4] y)"
                 " <float[1, 2, 1, 1] w = {3, 5}, float[2, 1, 1] k = {2, 4}, float one = {1}>"

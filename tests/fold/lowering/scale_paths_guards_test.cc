@@ -108,6 +108,9 @@ INSTANTIATE_TEST_SUITE_P(
         Guarded{"ToAComputedBias", "lower_scale_paths",
                 "g (float[1, 2] x, float[2] b) => (float[1, 2] y) <float[2, 2] w = {1, 2, 3, 4}, float c = {8}>"
                 " { h = Gemm(x, w, b) y = Div(h, c) }"},
+        Guarded{"ToAComputedBiasAndThroughTheData", "lower_scale_paths",
+                "g (float[1, 2] x, float[2] b) => (float[1, 2] y) <float[2, 2] w = {1, 2, 3, 4}, float c = {8}>"
+                " { q = MatMul(x, w) h = Gemm(q, w, b) y = Div(h, c) }"},
         Guarded{"ToTwoInputs", "lower_scale_paths",
                 "g (float[1, 2] x, float[2, 2] z) => (float[1, 2] y) <float c = {8}> { h = MatMul(x, z) y = Div(h, c) }"},
         // One product of computed matrices may lie on the way, and it is taken.
@@ -174,7 +177,7 @@ INSTANTIATE_TEST_SUITE_P(
                 " { h = Gemm(x, w, b) q = Div(h, c) e = Sigmoid(q) a = Mul(h, e) y = Div(a, k) }"},
         Guarded{"OfWhatIsAddedOnTheWay", "lower_scale_paths",
                 "g (float[2, 2] x) => (float[a, b] y) <float[2, 2] w = {1, 2, 3, 4}, float c = {8},"
-                " int64[3] s = {1048576, 1048576, 1}>"
+                " int64[4] s = {1048576, 1048576, 1, 1}>"
                 " { h = MatMul(x, w) t = ConstantOfShape(s) a = Add(h, t) y = Div(a, c) }"}),
     GuardedName);
 
@@ -209,7 +212,7 @@ TEST(ScalePathsGuardsTest, TheWeightThatMakesUpMayLieBehindAView) {
   Graph graph = ParseGraph(R"(
     g (float[2,2] x) => (float[1,1] y)
     <float[2,2] w = {8, 16, 24, 32}, float[2] b = {8, 16}, float c = {8}, int64[2] s = {1, 4},
-     float[4,1] v = {1, 2, 3, 4}, float[1] n = {0}> {
+     float[4,1] v = {1, 2, 3, 4}, float[1] n = {5}> {
       h = Gemm(x, w, b)  q = Div(h, c)  e = Sigmoid(q)  a = Mul(h, e)  r = Reshape(a, s)  y = Gemm(r, v, n)
     })");
   RunFold(graph, LoweringForJstprove());
