@@ -20,6 +20,7 @@ import glob
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -147,13 +148,18 @@ def equivalents():
     return {(name, condition): reason for name, condition, reason in rows}
 
 
+def limit_memory():
+    """Without its guard a rewrite may take what a model claims."""
+    resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+
+
 def test(build, number, programs):
     """The first failure with that guard broken, or ''."""
     environment = dict(os.environ, DSPERSE_MUTANT=str(number), GTEST_FAIL_FAST="1")
     for program in programs:
         try:
             run = subprocess.run([os.path.join(build, "bin", program)], capture_output=True, text=True, timeout=900,
-                                 env=environment)
+                                 env=environment, preexec_fn=limit_memory)
         except subprocess.TimeoutExpired:
             return "time"
         if run.returncode != 0:
