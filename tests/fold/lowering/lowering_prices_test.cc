@@ -31,6 +31,8 @@ constexpr Rewritten kOthers[] = {
     {"lower_relu", "g (float[2] x) => (float[2] y) { y = Relu(x) }"},
     {"lower_scale_paths",
      "g (float[1, 2] x) => (float[1, 2] y) <float[2, 2] w = {1, 2, 3, 4}, float c = {8}> { h = MatMul(x, w) y = Div(h, c) }"},
+    {"lower_scale_paths",
+     "g (float[1, 2] x) => (float[1, 2] y) <float[2, 2] w = {1, 2, 3, 4}, float c = {0.5}> { h = MatMul(x, w) y = Mul(h, c) }"},
 };
 
 bool Changes(const Rewritten& c, const Target* target, PricerFactory pricer, bool exact = false) {
