@@ -89,7 +89,8 @@ absl::StatusOr<Matched<Rewrite>> MatchWire(const Graph& graph, const NodeView& n
     padded.insert(padded.end(), constant.dims().begin(), constant.dims().end());
     DSPERSE_ASSIGN_OR_RETURN(constant, constant.WithDims(padded));
   }
-  return dsperse::Match(Rewrite{"constant written as the bias of a Conv of zeros", [=, shape_of_x = *source_shape](Rewriter& r) {
+  constexpr char kHow[] = "constant written as the bias of a Conv of zeros";
+  return dsperse::Match(Rewrite{kHow, [=, shape_of_x = *source_shape](Rewriter& r) {
     const ValueId x = r.anchor().input(data);
     const ValueId wire = r.Wire(x, shape_of_x, constant, "constant");
     std::vector<ValueId> inputs = {x, wire};
@@ -308,7 +309,8 @@ absl::StatusOr<Matched<Rewrite>> LowerJoin::Match(const Graph& graph, const Node
     if (!part) continue;
     if (std::string why = WhyNotBeside(node.input(source), *part, facts); !why.empty()) return NoMatch<Rewrite>(why);
   }
-  return dsperse::Match(Rewrite{"constants written as biases of Convs of zeros", [=, shape = *source_shape](Rewriter& r) {
+  constexpr char kHow[] = "constants written as biases of Convs of zeros";
+  return dsperse::Match(Rewrite{kHow, [=, shape = *source_shape](Rewriter& r) {
     std::vector<ValueId> inputs(r.anchor().inputs().begin(), r.anchor().inputs().end());
     const ValueId x = inputs[static_cast<size_t>(source)];
     for (size_t i = 0; i < parts.size(); ++i) {

@@ -21,8 +21,8 @@
 // costs three constraints an element of the constant (not of the result).
 //
 // Applies when the target refuses the node as it is. Declines when x's shape is not known (Reshape needs
-// it), x has no element or is a view of a constant, the model's opset is below 7, the type is no float, or bfloat16 below opset 22 (Conv), or the
-// constant's is another. Clip: a bound is NaN, or infinite on the wrong side.
+// it), x has no element or is a view of a constant, the model's opset is below 7, the type is no float, or bfloat16 below
+// opset 22 (Conv), or the constant's is another. Clip: a bound is NaN, or infinite on the wrong side.
 #ifndef DSPERSE_FOLD_LOWERING_LOWER_CONSTANTS_H_
 #define DSPERSE_FOLD_LOWERING_LOWER_CONSTANTS_H_
 

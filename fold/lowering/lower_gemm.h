@@ -6,9 +6,9 @@
 //   refuses it → Gemm(a, b, c), between two Reshapes where a's rank isn't 2         re-rounded
 //
 // Applies when the target refuses the Gemm (a constant Add it proves as another number, a C it doesn't).
-// MatMul declines when shapes are not known or hold a 0, and below opset 7, where C doesn't broadcast. Declines when b is
-// not constant, when c is not constant and beta is not 1, when a product is not finite or, in float16, would lose digits
-// (a factor below 2^-6), or when a C would have more than 2^24 elements. (transA and transB stay.)
+// MatMul declines when shapes are not known or hold a 0, and below opset 7, where C doesn't broadcast. Declines when b
+// is not constant, when c is not constant and beta is not 1, when a product is not finite or, in float16, would lose
+// digits (a factor below 2^-6), or when a C would have more than 2^24 elements. (transA and transB stay.)
 #ifndef DSPERSE_FOLD_LOWERING_LOWER_GEMM_H_
 #define DSPERSE_FOLD_LOWERING_LOWER_GEMM_H_
 

@@ -40,9 +40,9 @@ absl::StatusOr<Matched<Rewrite>> MatchMean(const NodeView& node, const std::vect
   int64_t count = 1;
   for (int64_t a : axes) {
     const int64_t size = (*dims)[static_cast<size_t>(a)];
-    if (size < 1 || __builtin_mul_overflow(count, size, &count) || count > MostWholeNumber(type)) {
+    if (size < 1 || __builtin_mul_overflow(count, size, &count) || count > MostSummed(type)) {
       return NoMatch<Rewrite>(
-          absl::StrCat("it takes the mean of no element, or of more than ", MostWholeNumber(type)));
+          absl::StrCat("it takes the mean of no element, or of more than ", MostSummed(type), " of ", DTypeName(type)));
     }
   }
   return dsperse::Match(Rewrite{"written as ReduceSum and Div", [=](Rewriter& r) {
@@ -125,8 +125,8 @@ absl::StatusOr<Matched<Rewrite>> LowerAveragePool::Match(const Graph&, const Nod
   if (std::find(in->begin() + 1, in->end(), 0) != in->end()) return NoMatch<Rewrite>("its input has no element");
   int64_t taps = 1;
   for (int64_t k : kernel) {
-    if (k < 1 || __builtin_mul_overflow(taps, k, &taps) || taps > MostWholeNumber(type)) {
-      return NoMatch<Rewrite>(absl::StrCat("its window has no tap, or more than ", MostWholeNumber(type)));
+    if (k < 1 || __builtin_mul_overflow(taps, k, &taps) || taps > MostSummed(type)) {
+      return NoMatch<Rewrite>(absl::StrCat("its window has no tap, or more than ", MostSummed(type), " of ", DTypeName(type)));
     }
   }
   // Along each axis the windows lie side by side, or there is one that covers it.

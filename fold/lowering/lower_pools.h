@@ -12,8 +12,8 @@
 // Declines when
 //   - shapes are not known, or hold a 0 where a window or a channel must be; AveragePool: ceil_mode, dilations, or pads
 //     that count_include_pad = 0 leaves out of the mean (a border would be divided by another number);
-//   - the number of elements of a mean is not surely a number of the type (2^24; 2^11 in float16), or Div doesn't
-//     broadcast (below opset 7);
+//   - the number of elements of a mean is not surely a number of the type (2^24; 2^8 in bfloat16), the type is
+//     float16, of which a sum may be infinite where the mean is not, or Div doesn't broadcast (below opset 7);
 //   - lower_pool_order: f's result has another reader, another shape or is an output, or Indices are read.
 #ifndef DSPERSE_FOLD_LOWERING_LOWER_POOLS_H_
 #define DSPERSE_FOLD_LOWERING_LOWER_POOLS_H_

@@ -8,8 +8,8 @@
 // constant per channel, written as a wire (lower_constants.h): 3·C constraints instead of 3 an element.
 //
 // Class: re-rounded. Price-driven. Declines when
-//   - a factor is not positive (the activation would turn over) or, in float16, so small that weights lose digits, or t/k or
-//     a weight is not finite;
+//   - a factor is not positive (the activation would turn over) or, in float16, so small that weights lose digits, or t/k
+//     or a weight is not finite;
 //   - a value between has another reader, or the weight is not constant;
 //   - constants are not one for each channel of axis 1;
 //   - the price doesn't fall.

@@ -10,9 +10,11 @@
 
 namespace dsperse {
 
-// Every whole number up to it is one of the float type `type`. (Of double 2^24 too: what a float holds is enough.)
-inline int64_t MostWholeNumber(DType type) {
-  if (type == DType::kFloat16) return int64_t{1} << 11;
+// The most elements of the float type `type` whose mean may be written as a sum divided by their count: the count is a
+// number of the type. (Of double, too, no more than a float counts.) 0 for float16, whose sums soon exceed its largest
+// number, 65,504, where the mean does not.
+inline int64_t MostSummed(DType type) {
+  if (type == DType::kFloat16) return 0;
   if (type == DType::kBfloat16) return int64_t{1} << 8;
   return int64_t{1} << 24;
 }
@@ -24,8 +26,8 @@ inline bool KeepsPrecision(DType type, double value) {
   return IsFiniteAs(type, value) && (value == 0 || std::abs(value) >= smallest);
 }
 
-// Do weights times `factor` stay of full precision in `type`? Those of a trained float16 matrix reach beyond 2^-8, so its
-// largest stay normal numbers under factors of 2^-6 and more, and what the others lose is as little as theirs.
+// Do weights times `factor` stay of full precision in `type`? Those of a trained float16 matrix reach beyond 2^-8, so
+// its largest stay normal numbers under factors of 2^-6 and more, and what the others lose is as little as theirs.
 inline bool WeightsKeepPrecision(DType type, double factor) {
   return type != DType::kFloat16 || factor == 0 || std::abs(factor) >= 0x1p-6;
 }
