@@ -159,7 +159,8 @@ double ExpanderCounter::Price(const Node& node, Priced* priced) {
   if (op == "Neg") return in;
   if (op == "ReduceSum") {
     priced->cost.add += view_.Elements(view.input(0));
-    return in * static_cast<double>(std::max<uint64_t>(1, ReducedElements(view_, view).value()));
+    // Whichever axes are summed (JstproveReduceSum in fold/ops/target.cc).
+    return in * static_cast<double>(node.in->empty() ? 1 : std::max<int64_t>(1, node.in->back()));
   }
   if (op == "Relu" || op == "ReLU" || op == "LeakyRelu" || op == "Clip" || op == "Max" ||
       op == "Min") {

@@ -1,6 +1,7 @@
 #include "fold/lowering/lower_pools.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -48,6 +49,32 @@ absl::StatusOr<Matched<Rewrite>> MatchMean(const NodeView& node, const std::vect
   return dsperse::Match(Rewrite{"written as ReduceSum and Div", [=](Rewriter& r) {
     r.ReplaceByMean(r.anchor().input(0), type, axes, count, keep_dims);
   }});
+}
+
+// The axes that a reduction names, not negative, each once.
+absl::StatusOr<Matched<std::vector<int64_t>>> AxesOf(const Graph& graph, const NodeView& node, Facts& facts) {
+  const Shape& shape = facts.ShapeOf(node.input(0));
+  if (!shape.has_rank()) return NoMatch<std::vector<int64_t>>("the rank of its input is not known");
+  std::vector<int64_t> axes = node.Ints("axes");
+  if (node.input(1).valid()) {
+    const std::optional<Tensor> given = ConstantOf(graph, node.input(1));
+    if (!given) return NoMatch<std::vector<int64_t>>("its axes: " + WhyNotConstant(graph, node.input(1)));
+    DSPERSE_ASSIGN_OR_RETURN(axes, ToInts(*given));
+  }
+  if (axes.empty()) {
+    if (node.Int("noop_with_empty_axes", 0) != 0) return NoMatch<std::vector<int64_t>>("it has no axes");
+    for (int a = 0; a < shape.rank(); ++a) axes.push_back(a);
+  }
+  for (int64_t& a : axes) {
+    if (a < 0) a += shape.rank();
+    if (a < 0 || a >= shape.rank()) return NoMatch<std::vector<int64_t>>("its axes are out of range");
+  }
+  std::vector<int64_t> sorted = axes;
+  std::sort(sorted.begin(), sorted.end());
+  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
+    return NoMatch<std::vector<int64_t>>("it names an axis twice");
+  }
+  return dsperse::Match(std::move(axes));
 }
 
 // A window of this many taps at most is taken apart by Slices.
@@ -146,7 +173,10 @@ absl::StatusOr<Matched<Rewrite>> LowerAveragePool::Match(const Graph&, const Nod
       ReplaceBySlices(r, type, *in, kernel, taps);
     }});
   }
-  if (tiles) {
+  // Windows longer than there are side by side are for lower_reduce_sum too long.
+  const bool sums = std::all_of(kernel.begin(), kernel.end() - 1,
+                                [&](int64_t k) { return k <= in->back() / kernel.back(); });
+  if (tiles && sums) {
     // [N, C, H, W] → [N, C, H/k, k, W/k, k], mean over the window axes.
     std::vector<int64_t> split = {(*in)[0], (*in)[1]};
     std::vector<int64_t> window_axes;
@@ -202,28 +232,47 @@ absl::StatusOr<Matched<Rewrite>> LowerGlobalAveragePool::Match(const Graph&, con
 
 absl::StatusOr<Matched<Rewrite>> LowerReduceMean::Match(const Graph& graph, const NodeView& node,
                                                         Facts& facts) const {
-  const Shape& shape = facts.ShapeOf(node.input(0));
-  if (!shape.has_rank()) return NoMatch<Rewrite>("the rank of its input is not known");
-  std::vector<int64_t> axes = node.Ints("axes");
-  if (node.input(1).valid()) {
-    const std::optional<Tensor> given = ConstantOf(graph, node.input(1));
-    if (!given) return NoMatch<Rewrite>("its axes: " + WhyNotConstant(graph, node.input(1)));
-    DSPERSE_ASSIGN_OR_RETURN(axes, ToInts(*given));
+  DSPERSE_ASSIGN_OR_RETURN(const Matched<std::vector<int64_t>> axes, AxesOf(graph, node, facts));
+  if (!axes) return NoMatch<Rewrite>(axes.why_not);
+  return MatchMean(node, *axes, node.Int("keepdims", 1) != 0, facts);
+}
+
+absl::StatusOr<Matched<Rewrite>> LowerReduceSum::Match(const Graph& graph, const NodeView& node,
+                                                       Facts& facts) const {
+  DSPERSE_ASSIGN_OR_RETURN(const Matched<std::vector<int64_t>> named, AxesOf(graph, node, facts));
+  if (!named) return NoMatch<Rewrite>(named.why_not);
+  const std::optional<Dims> dims = facts.StaticShape(node.input(0));
+  if (!dims) return NoMatch<Rewrite>("the shape of its input is not known");
+  std::vector<int64_t> axes = *named;
+  std::sort(axes.begin(), axes.end());
+  Dims left = *dims;
+  for (size_t i = axes.size(); i-- > 0;) {
+    const int64_t size = left[static_cast<size_t>(axes[i])];
+    if (size > left.back()) {
+      return NoMatch<Rewrite>(
+          absl::StrCat("axis ", axes[i], " has ", size, " elements, the last one ", left.back()));
+    }
+    left.erase(left.begin() + axes[i]);
   }
-  if (axes.empty()) {
-    if (node.Int("noop_with_empty_axes", 0) != 0) return NoMatch<Rewrite>("it has no axes");
-    for (int a = 0; a < shape.rank(); ++a) axes.push_back(a);
-  }
-  for (int64_t& a : axes) {
-    if (a < 0) a += shape.rank();
-    if (a < 0 || a >= shape.rank()) return NoMatch<Rewrite>("its axes are out of range");
-  }
-  std::vector<int64_t> sorted = axes;
-  std::sort(sorted.begin(), sorted.end());
-  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
-    return NoMatch<Rewrite>("it names an axis twice");
-  }
-  return MatchMean(node, axes, node.Int("keepdims", 1) != 0, facts);
+  const bool keep_dims = node.Int("keepdims", 1) != 0;
+  return dsperse::Match(Rewrite{"written as one sum an axis", [axes, keep_dims](Rewriter& r) {
+    ValueId sum = r.anchor().input(0);
+    for (size_t i = axes.size(); i-- > 0;) {
+      const std::vector<int64_t> axis = {axes[i]};
+      const std::string name = absl::StrCat("along_", axes[i]);
+      std::vector<ValueId> inputs = {sum};
+      Attributes attributes = {{"keepdims", int64_t{0}}};
+      if (r.opset() < 13) {
+        attributes.push_back({"axes", axis});
+      } else {
+        inputs.push_back(r.Ints(axis, absl::StrCat(name, "_axes")));
+      }
+      if (i == 0 && !keep_dims) return r.Replace("ReduceSum", std::move(inputs), std::move(attributes));
+      sum = r.Emit("ReduceSum", std::move(inputs), name, std::move(attributes));
+    }
+    auto [inputs, attributes] = r.SqueezeParts(sum, axes);
+    r.Replace("Unsqueeze", std::move(inputs), std::move(attributes));
+  }});
 }
 
 absl::StatusOr<bool> LowerPoolOrder::Run(Graph& graph, PassContext& context) const {

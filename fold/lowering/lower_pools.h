@@ -5,6 +5,8 @@
 //                              with weights 1/K                                           re-rounded
 //   lower_global_average_pool  ReduceSum and Div, where the price falls                   re-rounded
 //   lower_reduce_mean          ReduceSum and Div: JSTprove's own mean is wrong below zero re-rounded
+//   lower_reduce_sum           one ReduceSum an axis, from the last one on, where the compiler's bound of a
+//                              sum (the last axis' size) is too small for all of them  same sum
 //   lower_global_max_pool      MaxPool with the image as its window                       same
 //   lower_pool_order           MaxPool(f(x)) → f(MaxPool(x)) for f a Relu, a Clip or a Max with a
 //                              scalar constant, where the price falls                     same
@@ -14,6 +16,7 @@
 //     that count_include_pad = 0 leaves out of the mean (a border would be divided by another number);
 //   - the number of elements of a mean is not surely a number of the type (2^24; 2^8 in bfloat16), the type is
 //     float16, of which a sum may be infinite where the mean is not, or Div doesn't broadcast (below opset 7);
+//   - lower_reduce_sum: an axis is longer than the last one that is left when its turn comes;
 //   - lower_pool_order: f's result has another reader, another shape or is an output, or Indices are read.
 #ifndef DSPERSE_FOLD_LOWERING_LOWER_POOLS_H_
 #define DSPERSE_FOLD_LOWERING_LOWER_POOLS_H_
@@ -26,6 +29,8 @@ DSPERSE_NODE_LOWERING(LowerAveragePool, "lower_average_pool", "AveragePool", kRe
                       "AveragePool as a sum and Div, or as a depthwise Conv");
 DSPERSE_NODE_LOWERING(LowerReduceMean, "lower_reduce_mean", "ReduceMean", kReRounded,
                       "ReduceMean as ReduceSum and Div");
+DSPERSE_NODE_LOWERING(LowerReduceSum, "lower_reduce_sum", "ReduceSum", kSameSum,
+                      "ReduceSum over several axes as one an axis");
 DSPERSE_NODE_LOWERING(LowerGlobalMaxPool, "lower_global_max_pool", "GlobalMaxPool", kSame,
                       "GlobalMaxPool as MaxPool");
 

@@ -29,6 +29,7 @@ const std::vector<const Pass*>& Lowerings() {
       Instance<LowerAveragePool>(),
       Instance<LowerGlobalAveragePool>(),
       Instance<LowerReduceMean>(),
+      Instance<LowerReduceSum>(),
       Instance<LowerGlobalMaxPool>(),
       Instance<LowerBatchNorm>(),
       Instance<LowerScaleOrder>(),

@@ -14,6 +14,13 @@ class PoolGuards : public ::testing::TestWithParam<Guarded> {};
 TEST_P(PoolGuards, Hold) { ExpectUntouched(GetParam()); }
 
 INSTANTIATE_TEST_SUITE_P(
+    Sum, PoolGuards,
+    ::testing::Values(
+        Guarded{"AlongAnAxisLongerThanTheLast", "lower_reduce_sum",
+                "g (float[3, 2] x) => (float[1, 2] y) { y = ReduceSum<axes = [0]>(x) }",
+                "axis 0 has 3 elements, the last one 2"}));
+
+INSTANTIATE_TEST_SUITE_P(
     Mean, PoolGuards,
     ::testing::Values(
         Guarded{"BeforeDivBroadcasts", "lower_reduce_mean",

@@ -138,6 +138,18 @@ TEST(TargetTest, JstproveTakesNoConstantOperandButZeros) {
   EXPECT_NE(WhyNot("jstprove", "ReduceMean", "g (float[4] x) => (y) { y = ReduceMean(x) }"), "");
 }
 
+// The compiler bounds a sum by the size of the last axis.
+TEST(TargetTest, JstproveTakesSumsOfNoMoreThanTheLastAxisHas) {
+  const auto why = [](const char* axes) {
+    return WhyNot("jstprove", "ReduceSum",
+                  std::string("g (float[4, 2, 3] x) => (y) { y = ReduceSum<axes = ") + axes + ">(x) }");
+  };
+  EXPECT_EQ(why("[2]"), "");
+  EXPECT_EQ(why("[1]"), "");
+  EXPECT_EQ(why("[0]"), "it sums 4 elements, and the compiler counts the last axis: 3");
+  EXPECT_NE(why("[1, 2]"), "");
+}
+
 TEST(TargetTest, JstproveTakesTwoOperandsOfMaxAndAWholeExponent) {
   EXPECT_EQ(WhyNot("jstprove", "Max", "g (float[4] x) => (y) <float c = {0.0}> { y = Max(x, c) }"),
             "");
