@@ -238,12 +238,13 @@ def measure_model(name, model, only, rounds, kept):
 
 
 def number(row, key, factor=1, digits=0):
-    return f"{row[key] * factor:,.{digits}f}" if "failed" not in row else ""
+    return f"{row[key] * factor:,.{digits}f}" if key in row else ""
 
 
 def row_of(name, way, row):
     proven = f"{row['proven']} of {row['arithmetic']}" if "failed" not in row else row["failed"]
-    return [name, way, row.get("slices", ""), proven, *(number(row, key) for key in ("proofs", "wrong", "constraints", "mul", "committed")),
+    return [name, way, row.get("slices", ""), proven,
+            *(number(row, key) for key in ("proofs", "wrong", "constraints", "mul", "committed")),
             f"{row['compile_seconds']:.1f}" if "compile_seconds" in row else "", number(row, "prove_seconds", 1000),
             number(row, "least_seconds", 1000), number(row, "verify_seconds", 1000), number(row, "bytes")]
 
@@ -263,10 +264,12 @@ def ratios(name, model, way):
     constant = "no BatchNormalization" if not model["batch_norms"] else "yes" if model[HOLDS_CONSTANT] else "no"
     theirs, ours = model.get(way), model.get(OURS)
     if theirs is None or ours is None or "failed" in ours:
-        return [name, constant, "proves nothing" if theirs is None else way, "", "", "", "", ""]
+        return [name, constant, "proves nothing" if theirs is None else way, "", "", "", "", "", ""]
     tiled = theirs["tiled"] > 0
+    least = "least_seconds" in ours and "least_seconds" in theirs
     return [name, constant, way, f"{theirs['proven']} of {theirs['arithmetic']}",
             *(ratio(ours[key], theirs[key]) for key in ("bytes", "prove_seconds")),
+            ratio(ours["least_seconds"], theirs["least_seconds"]) if least else "",
             *(ratio(ours[key], theirs["whole_" + key]) if tiled else "" for key in ("bytes", "prove_seconds"))]
 
 
@@ -322,7 +325,7 @@ def page(models):
               "has a proof of its own (ours stays whole in the comparison). *Constant* says whether the file holds a Constant "
               "node, so that DSperse fuses by itself.", "",
               measure.table(["model", "Constant", "compared with", ">it proves", ">bytes", ">prove time",
-                             ">bytes, tiled left out", ">prove time, tiled left out"], compared),
+                             ">least", ">bytes, tiled left out", ">prove time, tiled left out"], compared),
               verdict(models, (THEIRS, FUSING), "`dsperse slice`"), "",
               verdict(models, (WHOLE, FUSING_WHOLE), "its cut without tiles, which is not its default,")]
     return "\n".join(lines) + "\n"
