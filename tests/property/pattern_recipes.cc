@@ -10,7 +10,8 @@ namespace {
 
 using Ints = std::vector<int64_t>;
 
-// Each of these gives −1 where it is given −1 or its node was thrown away.
+// Each of these gives −1 where it is given −1 or its node was thrown away. No two arguments of a call make choices:
+// their order would be the compiler's.
 
 int Apply(GraphBuilder& b, const std::string& op, std::vector<int> inputs, NodeSpec::Attributes attributes = {}) {
   for (int input : inputs) {
@@ -159,7 +160,8 @@ void LayerNormWrittenOut(GraphBuilder& b) {
   const int centred = Apply(b, "Sub", {x, MeanOfLast(b, x)});
   ReadAgain(b, centred);
   const int square = c.Chance(50) ? Apply(b, "Mul", {centred, centred}) : Apply(b, "Pow", {centred, Number(b, 2)});
-  const int root = Apply(b, "Sqrt", {Commuted(b, "Add", MeanOfLast(b, square), Number(b, 0.5))});
+  const int variance = MeanOfLast(b, square);
+  const int root = Apply(b, "Sqrt", {Commuted(b, "Add", variance, Number(b, 0.5))});
   int y = Apply(b, "Div", {centred, root});
   if (y < 0) return;
   const Dims last = {Last(b, y)};
@@ -178,7 +180,8 @@ void Gate(GraphBuilder& b) {
     gate = Conv1x1(b, Apply(b, "GlobalAveragePool", {x}), 2);
     gate = Conv1x1(b, Apply(b, "Relu", {gate}), b.dims(x)[1]);
   }
-  gate = Apply(b, c.OneOf<std::string>({"Sigmoid", "Sigmoid", "HardSigmoid"}), {ByNumber(b, gate)});
+  gate = ByNumber(b, gate);
+  gate = Apply(b, c.OneOf<std::string>({"Sigmoid", "Sigmoid", "HardSigmoid"}), {gate});
   const int y = gate < 0 ? -1 : Commuted(b, "Mul", x, ByNumber(b, gate));
   if (y >= 0 && c.Chance(30)) Commuted(b, "Add", x, y);
 }
@@ -202,7 +205,8 @@ void DenseLayer(GraphBuilder& b) {
   if (c.Chance(60)) {
     Conv1x1(b, ByNumber(b, y), 2);
   } else {
-    Apply(b, c.OneOf<std::string>({"MaxPool", "AveragePool"}), {y}, {{"kernel_shape", Ints{c.Between(1, 2), 2}}});
+    const Ints kernel = {c.Between(1, 2), 2};
+    Apply(b, c.OneOf<std::string>({"MaxPool", "AveragePool"}), {y}, {{"kernel_shape", kernel}});
   }
 }
 
