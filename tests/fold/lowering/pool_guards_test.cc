@@ -16,6 +16,9 @@ TEST_P(PoolGuards, Hold) { ExpectUntouched(GetParam()); }
 INSTANTIATE_TEST_SUITE_P(
     Sum, PoolGuards,
     ::testing::Values(
+        Guarded{"OverComputedAxes", "lower_reduce_sum",
+                "g (float[2, 2, 4] x, int64[2] a) => (float[z] y) { y = ReduceSum<keepdims = 0>(x, a) }",
+                "its axes: "},
         Guarded{"AlongAnAxisLongerThanTheLast", "lower_reduce_sum",
                 "g (float[3, 2] x) => (float[1, 2] y) { y = ReduceSum<axes = [0]>(x) }",
                 "axis 0 has 3 elements, the last one 2"}));
