@@ -21,9 +21,8 @@ bool IsViewOfConstant(const Graph& graph, ValueId x) {
   while (x.valid() && !IsConstant(graph, x)) {
     const NodeId producer = graph.Producer(x);
     if (!producer.valid()) return false;
-    const NodeView view = graph.node(producer);
-    if (!IsView(view) && !view.Is("Transpose") && !view.Is("Identity")) return false;
-    x = view.input(0);
+    if (!Rearranges(graph.node(producer))) return false;
+    x = graph.node(producer).input(0);
   }
   return x.valid();
 }

@@ -36,9 +36,6 @@ struct NumberStep {
   double factor() const { return divides ? 1 / number : number; }
 };
 
-// Each element of the output is one of the first input.
-bool Moves(const NodeView& node) { return IsView(node) || node.Is("Transpose") || node.Is("Identity"); }
-
 class Mover {
  public:
   Mover(Graph& graph, PassContext& context) : graph_(graph), context_(context) {}
@@ -165,7 +162,7 @@ class Mover {
         const NodeView node = graph_.node(id);
         if (!node.domain().empty()) break;
         ValueId next;
-        if (Moves(node)) {
+        if (Rearranges(node)) {
           next = node.input(0);
         } else if (node.Is("Add") && node.num_inputs() == 2) {
           const int constant = IsConstant(graph_, node.input(1)) ? 1 : 0;
@@ -209,7 +206,7 @@ class Mover {
       const NodeId id = graph_.Uses(v)[0].node;
       const NodeView node = graph_.node(id);
       if (!node.domain().empty()) break;
-      if (Moves(node) && node.input(0) == v) {
+      if (Rearranges(node) && node.input(0) == v) {
         v = node.output(0);
         continue;
       }

@@ -1,4 +1,4 @@
-// Views: operators whose output is their first input with other dimensions.
+// Operators that only rearrange the elements of their first input, and views, which keep their order.
 #ifndef DSPERSE_FOLD_OPS_VIEWS_H_
 #define DSPERSE_FOLD_OPS_VIEWS_H_
 
@@ -10,6 +10,9 @@ namespace dsperse {
 inline bool IsView(const NodeView& node) {
   return node.Is("Reshape") || node.Is("Flatten") || node.Is("Squeeze") || node.Is("Unsqueeze");
 }
+
+// Each element of the output is one of the first input, each once; order and dimensions may differ.
+inline bool Rearranges(const NodeView& node) { return IsView(node) || node.Is("Transpose") || node.Is("Identity"); }
 
 }  // namespace dsperse
 
