@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
+#include "fold/lowering/broadcast.h"
 #include "fold/lowering/precision.h"
 #include "fold/passes/constants.h"
 
@@ -20,16 +21,12 @@ std::string WhyNotFloat(const NodeView& node, Facts& facts) {
 
 // The same for Mul, Add and the like with a constant of another shape.
 std::string WhyNotMul(const NodeView& node, Facts& facts) {
-  if (node.opset() < 7) {
-    return absl::StrCat("Mul broadcasts from opset 7 on, the model has ", node.opset());
-  }
+  if (std::string why = WhyNotBroadcast(node, "Mul"); !why.empty()) return why;
   return WhyNotFloat(node, facts);
 }
 
 std::string WhyNotMax(const NodeView& node, Facts& facts) {
-  if (node.opset() < 8) {
-    return absl::StrCat("Max broadcasts from opset 8 on, the model has ", node.opset());
-  }
+  if (std::string why = WhyNotBroadcast(node, "Max", kVariadicBroadcast); !why.empty()) return why;
   return WhyNotFloat(node, facts);
 }
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
+#include "fold/lowering/broadcast.h"
 #include "fold/lowering/precision.h"
 #include "fold/passes/affine_step.h"
 #include "fold/passes/constants.h"
@@ -12,9 +13,7 @@ namespace dsperse {
 
 absl::StatusOr<Matched<Rewrite>> LowerBatchNorm::Match(const Graph& graph, const NodeView& node,
                                                        Facts& facts) const {
-  if (node.opset() < 7) {
-    return NoMatch<Rewrite>(absl::StrCat("Mul broadcasts from opset 7 on, the model has ", node.opset()));
-  }
+  if (std::string why = WhyNotBroadcast(node, "Mul"); !why.empty()) return NoMatch<Rewrite>(why);
   const Shape& shape = facts.ShapeOf(node.input(0));
   if (!shape.has_rank() || shape.rank() < 2 || !shape.dim(1).known()) {
     return NoMatch<Rewrite>("the number of channels of its input is not known");

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
+#include "fold/lowering/broadcast.h"
 #include "fold/lowering/precision.h"
 #include "fold/passes/constants.h"
 
@@ -64,9 +65,7 @@ absl::StatusOr<Matched<Rewrite>> LowerMatMul::Match(const Graph& graph, const No
                                                     Facts& facts) const {
   const int64_t columns = ColumnsOf(graph, node);
   if (columns < 1) return NoMatch<Rewrite>("its right operand is not a constant matrix");
-  if (node.opset() < 7) {
-    return NoMatch<Rewrite>(absl::StrCat("C of Gemm broadcasts from opset 7 on, the model has ", node.opset()));
-  }
+  if (std::string why = WhyNotBroadcast(node, "C of Gemm"); !why.empty()) return NoMatch<Rewrite>(why);
   const std::optional<Dims> in = facts.StaticShape(node.input(0));
   const std::optional<Dims> out = facts.StaticShape(node.output(0));
   if (!in || !out || in->size() < 2) return NoMatch<Rewrite>("its shapes are not known");

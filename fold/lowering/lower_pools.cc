@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
+#include "fold/lowering/broadcast.h"
 #include "fold/lowering/precision.h"
 #include "fold/lowering/scratch.h"
 #include "fold/passes/constants.h"
@@ -25,15 +26,10 @@ bool IsMonotone(const Graph& graph, const NodeView& f) {
   return c && c->num_elements() == 1;
 }
 
-std::string WhyNotDiv(const NodeView& node) {
-  if (node.opset() >= 7) return "";
-  return absl::StrCat("Div broadcasts from opset 7 on, the model has ", node.opset());
-}
-
 // A mean over `axes` (not negative) of the node's input.
 absl::StatusOr<Matched<Rewrite>> MatchMean(const NodeView& node, const std::vector<int64_t>& axes,
                                            bool keep_dims, Facts& facts) {
-  if (std::string why = WhyNotDiv(node); !why.empty()) return NoMatch<Rewrite>(why);
+  if (std::string why = WhyNotBroadcast(node, "Div"); !why.empty()) return NoMatch<Rewrite>(why);
   const DType type = facts.TypeOf(node.input(0));
   if (!IsFloat(type)) return NoMatch<Rewrite>("its element type is no float");
   const std::optional<Dims> dims = facts.StaticShape(node.input(0));
@@ -167,7 +163,7 @@ absl::StatusOr<Matched<Rewrite>> LowerAveragePool::Match(const Graph&, const Nod
     for (size_t a = 0; a < axes; ++a) image.push_back(static_cast<int64_t>(a) + 2);
     return MatchMean(node, image, true, facts);
   }
-  if (std::string why = WhyNotDiv(node); tiles && !why.empty()) return NoMatch<Rewrite>(why);
+  if (std::string why = WhyNotBroadcast(node, "Div"); tiles && !why.empty()) return NoMatch<Rewrite>(why);
   if (tiles && taps <= kMostSlices && node.opset() >= 10) {
     return dsperse::Match(Rewrite{"written as a sum of Slices and Div", [=](Rewriter& r) {
       ReplaceBySlices(r, type, *in, kernel, taps);

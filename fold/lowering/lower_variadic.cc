@@ -1,15 +1,15 @@
 #include "fold/lowering/lower_variadic.h"
 
 #include "absl/strings/str_cat.h"
+#include "fold/lowering/broadcast.h"
 
 namespace dsperse {
 namespace {
 
 Matched<Rewrite> Chain(const NodeView& node, std::string op, int least) {
   if (node.num_inputs() < least) return NoMatch<Rewrite>();
-  if (node.opset() < 8) {
-    return NoMatch<Rewrite>(absl::StrCat(node.op_type(), " broadcasts from opset 8 on, the model has ",
-                                         node.opset()));
+  if (std::string why = WhyNotBroadcast(node, node.op_type(), kVariadicBroadcast); !why.empty()) {
+    return NoMatch<Rewrite>(why);
   }
   return Match(Rewrite{absl::StrCat("written as a chain of ", op), [op](Rewriter& r) {
     const absl::Span<const ValueId> inputs = r.anchor().inputs();
