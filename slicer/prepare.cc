@@ -9,6 +9,7 @@
 #include "fold/ir/status_macros.h"
 #include "fold/ops/interpreter.h"
 #include "fold/ops/op.h"
+#include "fold/passes/eliminate_dead_nodes.h"
 #include "nlohmann/json.hpp"
 #include "slicer/constants.h"
 #include "slicer/slices_json.h"
@@ -223,10 +224,10 @@ absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options) {
   }
   // A slice of nodes that nobody reads would have no output. What made the size of a ConstantOfShape is such a node
   // now, and without folding there may have been others.
-  FoldOptions dead_nodes;
-  dead_nodes.passes = "eliminate_dead_nodes";
-  DSPERSE_ASSIGN_OR_RETURN(const FoldReport swept, FoldModel(graph, dead_nodes));
-  if (const int64_t gone = swept.before.nodes - swept.after.nodes; gone > 0) {
+  const int64_t nodes = graph.NumNodes();
+  PassContext sweep(&graph, {});
+  DSPERSE_RETURN_IF_ERROR(EliminateDeadNodes().Run(graph, sweep).status());
+  if (const int64_t gone = nodes - graph.NumNodes(); gone > 0) {
     out.notices.push_back(absl::StrCat(gone, gone == 1 ? " node whose result" : " nodes whose results",
                                        " nobody reads ", gone == 1 ? "is" : "are", " left out"));
   }
