@@ -13,9 +13,9 @@ namespace dsperse {
 // W[outer][channel][inner] · factors[channel].
 struct Tensor::Scaling {
   Tensor base;
-  int64_t channels;
-  int64_t inner;
-  std::vector<double> factors;
+  int64_t channels = 0;
+  int64_t inner = 0;
+  std::vector<double> factors;  // `channels` of them
 };
 
 namespace {
@@ -403,12 +403,15 @@ absl::StatusOr<Tensor> Tensor::Rows(int64_t begin, int64_t end) const {
       return out;
     case Kind::kScaled:
       if (scaling_->base.dims_ == dims_) {
-        auto scaling = std::make_shared<Scaling>(*scaling_);
+        // Of factors along axis 0, its own only: a copy of all for each of a thousand rows is a million.
+        const bool along_rows = scaling_->channels == dims_[0] && scaling_->channels * scaling_->inner == count_;
+        const int64_t first = along_rows ? begin : 0;
+        auto scaling = std::make_shared<Scaling>();
         DSPERSE_ASSIGN_OR_RETURN(scaling->base, scaling_->base.Rows(begin, end));
-        if (scaling_->channels * scaling_->inner == count_) {  // the factors go along axis 0
-          scaling->channels = end - begin;
-          scaling->factors.assign(scaling_->factors.begin() + begin, scaling_->factors.begin() + end);
-        }
+        scaling->channels = along_rows ? end - begin : scaling_->channels;
+        scaling->inner = scaling_->inner;
+        scaling->factors.assign(scaling_->factors.begin() + first,
+                                scaling_->factors.begin() + first + scaling->channels);
         out.scaling_ = std::move(scaling);
         return out;
       }

@@ -58,6 +58,26 @@ TEST(HostileMemory, AModelOfMoreThanAGibibyteFullRun) {
   RunWithLittle("resnet50", options, uint64_t{1} << 30, 1 << 20);
 }
 
+// A kernel with a factor for each channel becomes thousands of kernels, each of which has a factor.
+TEST(HostileMemory, DepthwiseConvsTakeMemoryByTheirChannels) {
+  if (kSanitized) GTEST_SKIP() << "sanitizers take more memory than that for themselves";
+  TempDir dir;
+  models::ModelOptions options;
+  options.width = 3;  // 2,880 channels
+  options.size = 32;
+  options.classes = 10;
+  const auto spec = models::BuildModel("mobilenet_v2", options);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  ASSERT_TRUE(models::WriteModel(*spec, dir.File("in.onnx")).ok());
+  const ChildResult result =
+      CliInChild({"fold", dir.File("in.onnx"), "-o", dir.File("out.onnx"), "--target", "jstprove"}, [] {
+        const rlimit limit = {rlim_t{256} << 20, rlim_t{256} << 20};
+        return setrlimit(RLIMIT_DATA, &limit) == 0;
+      });
+  ASSERT_TRUE(result.prepared);
+  EXPECT_EQ(result.code, 0) << result.err;
+}
+
 TEST(HostileMemory, TooLittleIsAnErrorInOneLine) {
   if (kSanitized) GTEST_SKIP() << "sanitizers take more memory than that for themselves";
   TempDir dir;

@@ -188,6 +188,29 @@ TEST(Tensor, WithDimsKeepsTheChannelsOfTheScaling) {
   ExpectError(base.WithDims({3}).status(), absl::StatusCode::kInvalidArgument, "3 elements");
 }
 
+// Rows of a scaled tensor keep the factors of theirs, whatever axis those go along.
+TEST(Tensor, RowsOfAScaledTensorAreThoseOfItsElements) {
+  for (const Dims& dims : {Dims{3, 2, 2}, Dims{1, 3, 1}, Dims{1, 1, 4}, Dims{2, 2, 2}}) {
+    std::vector<float> values(static_cast<size_t>(*NumElements(dims)));
+    for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i + 1);
+    const Tensor base = Tensor::Of<float>(dims, absl::MakeConstSpan(values));
+    for (int axis = 0; axis < 3; ++axis) {
+      std::vector<double> factors;
+      for (int64_t c = 0; c < dims[static_cast<size_t>(axis)]; ++c) factors.push_back(static_cast<double>(10 * c + 2));
+      const Tensor scaled = *Tensor::Scaled(base, axis, factors);
+      const Tensor loaded = *scaled.Load();
+      for (int64_t begin = 0; begin <= dims[0]; ++begin) {
+        for (int64_t end = begin; end <= dims[0]; ++end) {
+          const Tensor rows = *scaled.Rows(begin, end);
+          EXPECT_TRUE(rows.is_scaled());
+          EXPECT_TRUE(*SameBits(rows, *loaded.Rows(begin, end)))
+              << DimsToString(dims) << ", axis " << axis << ", rows " << begin << " to " << end;
+        }
+      }
+    }
+  }
+}
+
 TEST(SameBits, TellsZerosAndNaNsApart) {
   const auto same = [](const Tensor& a, const Tensor& b) { return SameBits(a, b).value(); };
   const Tensor zero = Tensor::Scalar<float>(0.0f);
