@@ -139,7 +139,7 @@ std::vector<NodeId> NarrowestFrontier(const Graph& graph, Facts& facts, const De
 
 std::vector<NamedOrder> TopologicalOrders(const Graph& graph, Facts& facts) {
   const Dependencies d = Analyse(graph);
-  std::vector<NamedOrder> out = {{"input", d.nodes}};
+  std::vector<NamedOrder> out = {{kInputOrder, d.nodes}};
   auto add = [&](absl::string_view name, std::vector<NodeId> order) {
     for (const NamedOrder& known : out) {
       if (known.order == order) return;

@@ -16,7 +16,10 @@ struct NamedOrder {
   std::vector<NodeId> order;
 };
 
-// "input" (the file's), "depth first" (a branch is finished before the next begins), "breadth first",
+// Name of the order that the nodes have in the graph.
+inline constexpr absl::string_view kInputOrder = "input";
+
+// kInputOrder, "depth first" (a branch is finished before the next begins), "breadth first",
 // "narrowest frontier" (of the nodes that are ready, the one after which the fewest elements are
 // live; among equals the first of the file; at most 64 are compared at a time). O((nodes + uses) ·
 // log nodes). Orders equal to an earlier one are left out.

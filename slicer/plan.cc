@@ -64,16 +64,21 @@ class Planner {
         break;
     }
     if (options_.policy != Policy::kWhole) begins = Split(sequence, begins);
-    return Assemble(sequence, "input", begins);
+    return Assemble(sequence, kInputOrder, begins);
   }
 
  private:
   absl::StatusOr<Plan> ByBudget() {
     std::optional<Plan> best;
     std::tuple<uint64_t, uint64_t> best_score;
-    std::vector<NamedOrder> orders = TopologicalOrders(graph_, facts_);
     // Every order costs a plan of its own: a large graph is planned in the order of its file.
-    if (orders[0].order.size() > static_cast<size_t>(kManyNodes)) orders.resize(1);
+    std::vector<NodeId> nodes = graph_.Nodes(graph_.main());
+    std::vector<NamedOrder> orders;
+    if (nodes.size() > static_cast<size_t>(kManyNodes)) {
+      orders.push_back({kInputOrder, std::move(nodes)});
+    } else {
+      orders = TopologicalOrders(graph_, facts_);
+    }
     std::vector<NodeKind> kind_of(static_cast<size_t>(graph_.NodeLimit()));
     for (NodeId n : orders[0].order) kind_of[static_cast<size_t>(n.index)] = KindOf(n);
     for (NamedOrder& candidate : orders) {
