@@ -11,7 +11,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
 #include "absl/types/span.h"
-#include "fold/ir/file.h"
 #include "fold/ir/status_macros.h"
 
 namespace dsperse {
@@ -75,24 +74,28 @@ absl::StatusOr<std::string> Hasher::Finish() {
   return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest), sizeof digest));
 }
 
-absl::StatusOr<HashedFile> HashFile(const std::string& path, absl::string_view name, Digest digest,
+absl::StatusOr<HashedFile> HashFile(const SourceFile& file, absl::string_view name, Digest digest,
                                     const Jobs* jobs) {
-  DSPERSE_ASSIGN_OR_RETURN(const std::shared_ptr<const InputFile> file, InputFile::Open(path));
   constexpr size_t kBuffer = size_t{1} << 16;  // stays in a processor's cache until it is hashed
   const std::unique_ptr<char[]> buffer(new char[kBuffer]);
   Hasher hash(digest);
-  for (uint64_t at = 0; at < file->size();) {
+  for (uint64_t at = 0; at < file.bytes;) {
     if (jobs != nullptr) DSPERSE_RETURN_IF_ERROR(jobs->GoOn());
-    const size_t count = static_cast<size_t>(std::min<uint64_t>(kBuffer, file->size() - at));
-    DSPERSE_RETURN_IF_ERROR(file->Read(at, absl::MakeSpan(buffer.get(), count)));
+    const size_t count = static_cast<size_t>(std::min<uint64_t>(kBuffer, file.bytes - at));
+    DSPERSE_RETURN_IF_ERROR(file.source->Read(at, absl::MakeSpan(buffer.get(), count)));
     hash.Update(absl::string_view(buffer.get(), count));
     at += count;
   }
   HashedFile out;
   out.name = std::string(name);
-  out.bytes = file->size();
+  out.bytes = file.bytes;
   DSPERSE_ASSIGN_OR_RETURN(out.hash, hash.Finish());
   return out;
+}
+
+absl::StatusOr<HashedFile> HashFile(const std::string& path, absl::string_view name, Digest digest) {
+  DSPERSE_ASSIGN_OR_RETURN(const std::shared_ptr<const InputFile> file, InputFile::Open(path));
+  return HashFile({path, file, file->size()}, name, digest);
 }
 
 }  // namespace dsperse

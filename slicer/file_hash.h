@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "fold/ir/file.h"
 #include "slicer/jobs.h"
 
 namespace dsperse {
@@ -41,10 +42,12 @@ struct HashedFile {
   std::string hash;  // 64 lower-case hexadecimal digits
 };
 
-// Reads the regular file `path` once, through a buffer of 64 KiB. With `jobs`, it is one of them: Cancelled when they
-// are given up. Errors as of InputFile (fold/ir/file.h).
-absl::StatusOr<HashedFile> HashFile(const std::string& path, absl::string_view name, Digest digest,
+// Reads `file` once, through a buffer of 64 KiB. With `jobs`, it is one of them: Cancelled when they are given up. Errors
+// as of InputFile (fold/ir/file.h).
+absl::StatusOr<HashedFile> HashFile(const SourceFile& file, absl::string_view name, Digest digest,
                                     const Jobs* jobs = nullptr);
+// The regular file that `path` leads to now.
+absl::StatusOr<HashedFile> HashFile(const std::string& path, absl::string_view name, Digest digest);
 
 }  // namespace dsperse
 

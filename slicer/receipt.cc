@@ -58,22 +58,22 @@ bool HashesAreSound(const Receipt& receipt) {
 
 }  // namespace
 
-void AddInputs(absl::Span<const std::string> files, Jobs* jobs, Receipt* receipt) {
+void AddInputs(absl::Span<const SourceFile> files, Jobs* jobs, Receipt* receipt) {
   receipt->external_data.resize(files.empty() ? 0 : files.size() - 1);
   for (size_t i = 0; i < files.size(); ++i) {
-    absl::string_view name = files[i];
-    const std::string folder = FolderOf(files[0]);
+    absl::string_view name = files[i].path;
+    const std::string folder = FolderOf(files[0].path);
     if (folder != ".") absl::ConsumePrefix(&name, absl::StrCat(folder, "/"));
     HashedFile* const out = i == 0 ? &receipt->input : &receipt->external_data[i - 1];
     const Digest digest = receipt->digest;
-    jobs->Add([path = files[i], name = std::string(i == 0 ? "" : name), digest, out, jobs]() -> absl::Status {
-      DSPERSE_ASSIGN_OR_RETURN(*out, HashFile(path, name, digest, jobs));
+    jobs->Add([file = files[i], name = std::string(i == 0 ? "" : name), digest, out, jobs]() -> absl::Status {
+      DSPERSE_ASSIGN_OR_RETURN(*out, HashFile(file, name, digest, jobs));
       return absl::OkStatus();
     });
   }
 }
 
-absl::Status HashInputs(absl::Span<const std::string> files, Receipt* receipt) {
+absl::Status HashInputs(absl::Span<const SourceFile> files, Receipt* receipt) {
   Jobs jobs;
   AddInputs(files, &jobs, receipt);
   return jobs.Finish();

@@ -40,11 +40,11 @@ struct Receipt {
   std::vector<HashedFile> outputs;
 };
 
-// Hashes what a model was loaded from (LoadedModel::files: the model, then its external data). To be done before
-// anything takes the place of those files. Errors as of HashFile.
-absl::Status HashInputs(absl::Span<const std::string> files, Receipt* receipt);
+// Hashes what a model was loaded from (LoadedModel::files): the bytes that were read, or an error where they are gone.
+// To be done before anything takes the place of those files. Errors as of HashFile.
+absl::Status HashInputs(absl::Span<const SourceFile> files, Receipt* receipt);
 // The same as jobs, which fill in `receipt`'s input and external data: it stays where it is until they are finished.
-void AddInputs(absl::Span<const std::string> files, Jobs* jobs, Receipt* receipt);
+void AddInputs(absl::Span<const SourceFile> files, Jobs* jobs, Receipt* receipt);
 
 // The receipt as JSON text, in a fixed order, with a line feed at the end.
 std::string ReceiptText(const Receipt& receipt);

@@ -58,8 +58,7 @@ absl::StatusOr<std::shared_ptr<const InputFile>> ExternalFiles::Open(absl::strin
   }
   DSPERSE_ASSIGN_OR_RETURN(std::shared_ptr<const InputFile> file,
                            InputFile::Open(real, files_.size() < kMaxHeld));
-  paths_.push_back(folder_ == "." ? std::string(location) : path);
-  total_bytes_ += file->size();
+  opened_.push_back({folder_ == "." ? std::string(location) : path, file, file->size()});
   files_.emplace(location, file);
   return file;
 }

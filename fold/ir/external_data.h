@@ -30,15 +30,13 @@ class ExternalFiles {
   // InvalidArgument: absolute, or leads out of the folder. NotFound: missing. The size is that of the file.
   absl::StatusOr<std::shared_ptr<const InputFile>> Open(absl::string_view location);
 
-  // In the order of their first use: paths that open from here.
-  const std::vector<std::string>& paths() const { return paths_; }
-  uint64_t total_bytes() const { return total_bytes_; }
+  // In the order of their first use.
+  const std::vector<SourceFile>& opened() const { return opened_; }
 
  private:
   const std::string folder_;
   absl::flat_hash_map<std::string, std::shared_ptr<const InputFile>> files_;
-  std::vector<std::string> paths_;
-  uint64_t total_bytes_ = 0;
+  std::vector<SourceFile> opened_;
 };
 
 // Turns every tensor of external data in `model`, wherever it is, into a token or owned bytes.

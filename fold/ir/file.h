@@ -99,6 +99,14 @@ class MemoryFile : public ByteSource {
   const std::string name_;
 };
 
+// A file that something was made of. Reads of `source` give what was there when it was opened, whatever has taken the
+// path since, or fail as those of InputFile do.
+struct SourceFile {
+  std::string path;  // opens from here
+  std::shared_ptr<const ByteSource> source;
+  uint64_t bytes = 0;
+};
+
 // Takes bytes in order.
 class ByteSink {
  public:

@@ -60,7 +60,9 @@ absl::StatusOr<LoadedModel> Load(const std::shared_ptr<const ByteSource>& source
     }
     DSPERSE_RETURN_IF_ERROR(
         ResolveExternalData(source->name(), read.model.get(), read.payloads.get()));
-    if (external != nullptr) read.payloads->external_files = external->paths();
+    if (external != nullptr) {
+      for (const SourceFile& file : external->opened()) read.payloads->external_files.push_back(file.path);
+    }
     InlineLimits limits;
     limits.max_nodes = options.max_nodes;
     limits.max_bytes = max_memory / 8;  // messages take several times their size
@@ -71,12 +73,11 @@ absl::StatusOr<LoadedModel> Load(const std::shared_ptr<const ByteSource>& source
         ImportBytes(std::move(skeleton), std::move(payloads), source->name(), &notes, max_memory);
   }
   if (!imported.ok()) return imported.status();
-  LoadedModel loaded{*std::move(imported), {std::string(source->name())}, 0, std::move(notes)};
-  loaded.file_bytes = static_cast<int64_t>(size);
+  LoadedModel loaded{*std::move(imported), {{std::string(source->name()), source, size}}, 0, std::move(notes)};
   if (external != nullptr) {
-    loaded.files.insert(loaded.files.end(), external->paths().begin(), external->paths().end());
-    loaded.file_bytes += static_cast<int64_t>(external->total_bytes());
+    loaded.files.insert(loaded.files.end(), external->opened().begin(), external->opened().end());
   }
+  for (const SourceFile& file : loaded.files) loaded.file_bytes += static_cast<int64_t>(file.bytes);
   return loaded;
 }
 

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "fold/ir/file.h"
 #include "fold/ir/graph.h"
 
 namespace dsperse {
@@ -28,8 +29,7 @@ struct LoadOptions {
 
 struct LoadedModel {
   Graph graph;
-  // The model and external data files read, as paths that open from here.
-  std::vector<std::string> files;
+  std::vector<SourceFile> files;   // the model, then its external data in the order of their first use
   int64_t file_bytes = 0;          // of the model and its external data
   std::vector<std::string> notes;  // "nodes were out of order and have been sorted", …
 };

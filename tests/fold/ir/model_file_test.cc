@@ -23,6 +23,7 @@ using testing::Serialized;
 using testing::TempDir;
 using testing::WriteAll;
 using ::testing::ElementsAre;
+using ::testing::Field;
 using ::testing::HasSubstr;
 
 std::string Pattern(size_t size) {
@@ -68,7 +69,7 @@ TEST(LoadModel, ReadsAndWritesByteForByte) {
   const absl::StatusOr<LoadedModel> loaded = LoadModel(dir.File("in.onnx"));
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_EQ(loaded->file_bytes, static_cast<int64_t>(bytes.size()));
-  EXPECT_THAT(loaded->files, ElementsAre(dir.File("in.onnx")));
+  EXPECT_THAT(loaded->files, ElementsAre(Field(&SourceFile::path, dir.File("in.onnx"))));
   EXPECT_TRUE(loaded->notes.empty());
   const Tensor* w = loaded->graph.ConstantValue(loaded->graph.FindValue("w"));
   ASSERT_NE(w, nullptr);
@@ -161,7 +162,8 @@ TEST_F(ExternalDataTest, IsReadAndWrittenInline) {
   for (const char* location : {"sub/w.bin", "./sub/w.bin", "sub/../sub//w.bin"}) {
     const absl::StatusOr<LoadedModel> loaded = LoadWith(location, "100", "8000");
     ASSERT_TRUE(loaded.ok()) << loaded.status();
-    EXPECT_THAT(loaded->files, ElementsAre(In("m.onnx"), In(location)));
+    EXPECT_THAT(loaded->files, ElementsAre(Field(&SourceFile::path, In("m.onnx")),
+                                           Field(&SourceFile::path, In(location))));
     EXPECT_EQ(loaded->file_bytes, static_cast<int64_t>(fs::file_size(In("m.onnx"))) + 8100);
     EXPECT_TRUE(SaveModelToBytes(loaded->graph).value() == Serialized(AddModel(2000)));
   }

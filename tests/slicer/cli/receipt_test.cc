@@ -1,4 +1,5 @@
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -8,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "fold/ir/model_file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -142,12 +144,48 @@ TEST(Jobs, MayBeGivenUp) {
   EXPECT_TRUE(ended);
 }
 
+// The path may lead to another file before the receipt is made.
+TEST(HashInputs, HashesWhatWasLoadedAndNotWhatTookItsPlace) {
+  TempDir dir;
+  const std::string path = dir.Write("in.onnx", Model());
+  const std::string hash = HashFile(path, "", Digest::kSha256)->hash;
+  const absl::StatusOr<LoadedModel> loaded = LoadModel(path);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  std::filesystem::rename(dir.Write("other.onnx", Model("3")), path);
+  Receipt receipt;
+  const absl::Status status = HashInputs(loaded->files, &receipt);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(receipt.input.hash, hash);
+}
+
+TEST(HashInputs, SaysSoWhereAFileHasChangedSinceItWasLoaded) {
+  TempDir dir;
+  const std::string first = dir.Write("first.onnx", LargeModel());
+  ASSERT_EQ(Cli({"fold", first, "-o", dir.File("in.onnx"), "--external-data"}).code, 0);
+  for (const char* name : {"in.onnx", "in.onnx.data"}) {
+    const absl::StatusOr<LoadedModel> loaded = LoadModel(dir.File("in.onnx"));
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    // Written anew with the same bytes: only a look at them could tell that nothing is lost.
+    const auto before = std::filesystem::last_write_time(dir.File(name));
+    std::filesystem::last_write_time(dir.Write(name, dir.Read(name)), before + std::chrono::seconds(1));
+    Receipt receipt;
+    const absl::Status status = HashInputs(loaded->files, &receipt);
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(absl::StrCat(dir.File(name), ": changed")));
+  }
+}
+
 TEST(HashInputs, NamesTheFirstFileThatCannotBeRead) {
   TempDir dir;
+  std::vector<SourceFile> files;
+  for (const char* name : {"a", "b", "c"}) {
+    const std::string path = dir.Write(name, "1234");
+    files.push_back({path, *InputFile::Open(path), 4});
+  }
+  for (const char* name : {"b", "c"}) dir.Write(name, "12");
   Receipt receipt;
-  const absl::Status status =
-      HashInputs({dir.Write("a", "a"), dir.File("b"), dir.File("c")}, &receipt);
-  EXPECT_THAT(std::string(status.message()), HasSubstr(dir.File("b")));
+  const absl::Status status = HashInputs(files, &receipt);
+  EXPECT_THAT(std::string(status.message()), HasSubstr(absl::StrCat(dir.File("b"), ": shrank")));
 }
 
 TEST(Receipt, HoldsTheHashOfEveryFileOfASlicesDirectory) {
