@@ -5,16 +5,12 @@
 namespace dsperse {
 namespace {
 
-using ::dsperse::testing::ExpectUntouched;
 using ::dsperse::testing::Guarded;
 using ::dsperse::testing::GuardedName;
-
-class ActivationGuards : public ::testing::TestWithParam<Guarded> {};
-
-TEST_P(ActivationGuards, Hold) { ExpectUntouched(GetParam()); }
+using ::dsperse::testing::LoweringGuards;
 
 INSTANTIATE_TEST_SUITE_P(
-    Types, ActivationGuards,
+    ActivationTypes, LoweringGuards,
     ::testing::Values(
         Guarded{"ReluOfAnUnknownType", "lower_relu",
                 R"(<ir_version: 8, opset_import: ["" : 17, "custom" : 1]>
@@ -41,7 +37,7 @@ INSTANTIATE_TEST_SUITE_P(
     GuardedName);
 
 INSTANTIATE_TEST_SUITE_P(
-    Opsets, ActivationGuards,
+    ActivationOpsets, LoweringGuards,
     ::testing::Values(
         Guarded{"ReluBeforeMaxBroadcasts", "lower_relu",
                 R"(<ir_version: 3, opset_import: ["" : 7]> g (float[2] x) => (float[2] y) { y = Relu(x) })",
@@ -74,7 +70,7 @@ INSTANTIATE_TEST_SUITE_P(
     GuardedName);
 
 INSTANTIATE_TEST_SUITE_P(
-    Numbers, ActivationGuards,
+    ActivationNumbers, LoweringGuards,
     ::testing::Values(
         // A positive element leaves 0 for the slope, and infinity times 0 is no number.
         Guarded{"AnInfiniteSlope", "lower_prelu",
@@ -126,7 +122,7 @@ INSTANTIATE_TEST_SUITE_P(
     GuardedName);
 
 INSTANTIATE_TEST_SUITE_P(
-    BatchNorms, ActivationGuards,
+    ActivationBatchNorms, LoweringGuards,
     ::testing::Values(
         Guarded{"OfUnknownRank", "lower_batchnorm",
                 "g (float[] x) => (float[] y) <float[2] c = {1, 2}> { y = BatchNormalization(x, c, c, c, c) }",
@@ -159,7 +155,7 @@ INSTANTIATE_TEST_SUITE_P(
     GuardedName);
 
 INSTANTIATE_TEST_SUITE_P(
-    Others, ActivationGuards,
+    ActivationOthers, LoweringGuards,
     ::testing::Values(
         Guarded{"MaxOfOne", "lower_max", "g (float[2] a) => (float[2] y) { y = Max(a) }"},
         Guarded{"MaxOfTwo", "lower_max", "g (float[2] a) => (float[2] y) <float c = {1}> { y = Max(a, c) }"},

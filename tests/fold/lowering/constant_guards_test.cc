@@ -2,27 +2,24 @@
 #include "gtest/gtest.h"
 #include "tests/fold/lowering/guarded.h"
 #include "tests/fold/lowering/lowering_options.h"
+#include "tests/support/parse.h"
 #include "tests/support/run_pass.h"
 
 namespace dsperse {
 namespace {
 
-using ::dsperse::testing::ExpectUntouched;
 using ::dsperse::testing::FindOpNode;
 using ::dsperse::testing::Guarded;
 using ::dsperse::testing::GuardedName;
+using ::dsperse::testing::LoweringGuards;
 using ::dsperse::testing::LoweringForJstprove;
 using ::dsperse::testing::Ops;
 using ::dsperse::testing::ParseGraph;
 using ::dsperse::testing::RunFold;
 
-class ConstantGuards : public ::testing::TestWithParam<Guarded> {};
-
-TEST_P(ConstantGuards, Hold) { ExpectUntouched(GetParam()); }
-
 // What stands beside the constant, and the wire is drawn from.
 INSTANTIATE_TEST_SUITE_P(
-    Source, ConstantGuards,
+    ConstantSource, LoweringGuards,
     ::testing::Values(
         Guarded{"OfAFactorBeforeMulBroadcasts", "lower_factor",
                 R"(<ir_version: 3, opset_import: ["" : 6]>
@@ -63,7 +60,7 @@ INSTANTIATE_TEST_SUITE_P(
     GuardedName);
 
 INSTANTIATE_TEST_SUITE_P(
-    Constant, ConstantGuards,
+    ConstantConstant, LoweringGuards,
     ::testing::Values(
         // The third would be lost.
         Guarded{"OfThreeOperands", "lower_max_bound",
@@ -107,7 +104,7 @@ INSTANTIATE_TEST_SUITE_P(
     GuardedName);
 
 INSTANTIATE_TEST_SUITE_P(
-    Clip, ConstantGuards,
+    ConstantClip, LoweringGuards,
     ::testing::Values(
         Guarded{"BeforeMaxBroadcasts", "lower_clip",
                 R"(<ir_version: 3, opset_import: ["" : 7]>

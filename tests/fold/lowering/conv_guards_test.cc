@@ -5,16 +5,12 @@
 namespace dsperse {
 namespace {
 
-using ::dsperse::testing::ExpectUntouched;
 using ::dsperse::testing::Guarded;
 using ::dsperse::testing::GuardedName;
-
-class ConvGuards : public ::testing::TestWithParam<Guarded> {};
-
-TEST_P(ConvGuards, Hold) { ExpectUntouched(GetParam()); }
+using ::dsperse::testing::LoweringGuards;
 
 INSTANTIATE_TEST_SUITE_P(
-    Kernel, ConvGuards,
+    ConvKernel, LoweringGuards,
     ::testing::Values(
         Guarded{"ThatIsComputed", "lower_conv_attributes",
                 "g (float[1, 1, 2, 2] x, float[1, 1, 1, 1] w) => (float[1, 1, 2, 2] y) { y = Conv(x, w) }",
@@ -43,7 +39,7 @@ INSTANTIATE_TEST_SUITE_P(
     GuardedName);
 
 INSTANTIATE_TEST_SUITE_P(
-    Attributes, ConvGuards,
+    ConvAttributes, LoweringGuards,
     ::testing::Values(
         Guarded{"OfOneAxisOnly", "lower_conv_attributes",
                 "g (float[1, 1, 2, 2] x) => (float[a, b, c, d] y) <float[1, 1, 1, 1] w = {1}>"
@@ -79,7 +75,7 @@ INSTANTIATE_TEST_SUITE_P(
     GuardedName);
 
 INSTANTIATE_TEST_SUITE_P(
-    OneAxis, ConvGuards,
+    ConvOneAxis, LoweringGuards,
     ::testing::Values(
         Guarded{"ThatIsOneOfTwo", "lower_conv1d",
                 "g (float[1, 2, 2, 1] x) => (float[1, 2, 1, 1] y) <float[2, 1, 2, 1] w = {1, 2, 3, 4}>"
@@ -94,7 +90,7 @@ INSTANTIATE_TEST_SUITE_P(
     GuardedName);
 
 INSTANTIATE_TEST_SUITE_P(
-    Dilations, ConvGuards,
+    ConvDilations, LoweringGuards,
     ::testing::Values(
         Guarded{"OfOneAxisOnly", "lower_dilated_conv",
                 "g (float[1, 1, 4, 4] x) => (float[a, b, c, d] y) <float[1, 1, 2, 2] w = {1, 2, 3, 4}>"
@@ -125,7 +121,7 @@ INSTANTIATE_TEST_SUITE_P(
     GuardedName);
 
 INSTANTIATE_TEST_SUITE_P(
-    Groups, ConvGuards,
+    ConvGroups, LoweringGuards,
     ::testing::Values(
         Guarded{"ThatAreOne", "lower_grouped_conv",
                 "g (float[1, 1, 4, 4] x) => (float[1, 1, 2, 2] y) <float[1, 1, 2, 2] w = {1, 2, 3, 4}>"

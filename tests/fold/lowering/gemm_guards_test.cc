@@ -2,26 +2,23 @@
 #include "gtest/gtest.h"
 #include "tests/fold/lowering/guarded.h"
 #include "tests/fold/lowering/lowering_options.h"
+#include "tests/support/parse.h"
 #include "tests/support/run_pass.h"
 
 namespace dsperse {
 namespace {
 
-using ::dsperse::testing::ExpectUntouched;
 using ::dsperse::testing::FindLowering;
 using ::dsperse::testing::Guarded;
 using ::dsperse::testing::GuardedName;
+using ::dsperse::testing::LoweringGuards;
 using ::dsperse::testing::LoweringForJstprove;
 using ::dsperse::testing::Ops;
 using ::dsperse::testing::ParseGraph;
 using ::dsperse::testing::RunFold;
 
-class GemmGuards : public ::testing::TestWithParam<Guarded> {};
-
-TEST_P(GemmGuards, Hold) { ExpectUntouched(GetParam()); }
-
 INSTANTIATE_TEST_SUITE_P(
-    MatMul, GemmGuards,
+    GemmMatMul, LoweringGuards,
     ::testing::Values(
         Guarded{"ByManyMatrices", "lower_matmul",
                 "g (float[1, 1, 2, 2] x) => (float[1, 1, 2, 1] y) <float[1, 2, 1] w = {1, 2}> { y = MatMul(x, w) }",
@@ -67,7 +64,7 @@ INSTANTIATE_TEST_SUITE_P(
     GuardedName);
 
 INSTANTIATE_TEST_SUITE_P(
-    NoC, GemmGuards,
+    GemmNoC, LoweringGuards,
     ::testing::Values(
         Guarded{"ButThereIsOne", "lower_gemm_bias",
                 "g (float[2, 2] x, float[1] c) => (float[2, 1] y) <float[2, 1] w = {1, 2}> { y = Gemm(x, w, c) }"},
@@ -85,7 +82,7 @@ INSTANTIATE_TEST_SUITE_P(
     GuardedName);
 
 INSTANTIATE_TEST_SUITE_P(
-    Factors, GemmGuards,
+    GemmFactors, LoweringGuards,
     ::testing::Values(
         Guarded{"OfOne", "lower_gemm_factors",
                 "g (float[2, 2] x) => (float[2, 1] y) <float[2, 1] w = {1, 2}> { y = Gemm<alpha = 1.0>(x, w) }"},

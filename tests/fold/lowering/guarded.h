@@ -6,14 +6,10 @@
 #include <memory>
 #include <ostream>
 #include <string>
-#include <vector>
 
 #include "fold/lowering/lowerings.h"
-#include "fold/ops/target.h"
 #include "fold/pass.h"
-#include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/support/parse.h"
 
 namespace dsperse::testing {
 
@@ -53,27 +49,9 @@ inline const Pass* FindLowering(absl::string_view name) {
   return nullptr;
 }
 
-// That lowering alone, once, with JSTprove as target.
-inline void ExpectUntouched(const Guarded& c) {
-  Graph graph = ParseGraph(c.model);
-  const std::string before = ExportAll(graph);
-  const Pass* pass = FindLowering(c.pass);
-  ASSERT_NE(pass, nullptr);
-  PassContext context(&graph, {});
-  context.target = Target::Find("jstprove");
-  context.pricer = FallingPrices();
-  const absl::StatusOr<bool> changed = pass->Run(graph, context);
-  ASSERT_TRUE(changed.ok()) << changed.status();
-  ASSERT_FALSE(*changed) << Ops(graph);
-  EXPECT_TRUE(ExportAll(graph) == before) << "changed, and doesn't say so\n" << PrintGraph(graph);
-  std::vector<std::string> remarks;
-  for (const Remark& remark : context.remarks()) remarks.push_back(remark.text);
-  if (*c.remark == '\0') {
-    EXPECT_THAT(remarks, ::testing::IsEmpty());
-  } else {
-    EXPECT_THAT(remarks, ::testing::ElementsAre(::testing::HasSubstr(c.remark)));
-  }
-}
+// Each model is an instance: the lowering named, alone and once, with JSTprove as target, leaves it as it is
+// (guards_test.cc).
+class LoweringGuards : public ::testing::TestWithParam<Guarded> {};
 
 inline std::string GuardedName(const ::testing::TestParamInfo<Guarded>& tested) { return tested.param.name; }
 

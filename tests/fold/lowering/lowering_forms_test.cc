@@ -3,9 +3,11 @@
 #include <string>
 
 #include "fold/fold_model.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/fold/lowering/guarded.h"
 #include "tests/fold/lowering/lowering_options.h"
+#include "tests/support/parse.h"
 #include "tests/support/run_pass.h"
 
 namespace dsperse {

@@ -4,6 +4,7 @@
 
 #include "gtest/gtest.h"
 #include "tests/fold/lowering/guarded.h"
+#include "tests/support/parse.h"
 
 namespace dsperse {
 namespace {

@@ -5,16 +5,12 @@
 namespace dsperse {
 namespace {
 
-using ::dsperse::testing::ExpectUntouched;
 using ::dsperse::testing::Guarded;
 using ::dsperse::testing::GuardedName;
-
-class PoolGuards : public ::testing::TestWithParam<Guarded> {};
-
-TEST_P(PoolGuards, Hold) { ExpectUntouched(GetParam()); }
+using ::dsperse::testing::LoweringGuards;
 
 INSTANTIATE_TEST_SUITE_P(
-    Sum, PoolGuards,
+    PoolSum, LoweringGuards,
     ::testing::Values(
         Guarded{"OverComputedAxes", "lower_reduce_sum",
                 "g (float[2, 2, 4] x, int64[2] a) => (float[z] y) { y = ReduceSum<keepdims = 0>(x, a) }",
@@ -24,7 +20,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "axis 0 has 3 elements, the last one 2"}));
 
 INSTANTIATE_TEST_SUITE_P(
-    Mean, PoolGuards,
+    PoolMean, LoweringGuards,
     ::testing::Values(
         Guarded{"BeforeDivBroadcasts", "lower_reduce_mean",
                 R"(<ir_version: 3, opset_import: ["" : 6]> g (float[2, 3] x) => (float[1, 1] y) { y = ReduceMean(x) })",
@@ -73,7 +69,7 @@ INSTANTIATE_TEST_SUITE_P(
     GuardedName);
 
 INSTANTIATE_TEST_SUITE_P(
-    Global, PoolGuards,
+    PoolGlobal, LoweringGuards,
     ::testing::Values(
         Guarded{"MaxOfAnUnknownShape", "lower_global_max_pool",
                 "g (float[1, 1, H, 2] x) => (float[1, 1, 1, 1] y) { y = GlobalMaxPool(x) }",
@@ -90,7 +86,7 @@ INSTANTIATE_TEST_SUITE_P(
     GuardedName);
 
 INSTANTIATE_TEST_SUITE_P(
-    Average, PoolGuards,
+    PoolAverage, LoweringGuards,
     ::testing::Values(
         Guarded{"OfAnUnknownShape", "lower_average_pool",
                 "g (float[1, 1, H, 2] x) => (float[1, 1, K, 1] y) { y = AveragePool<kernel_shape = [2, 2]>(x) }",
@@ -153,7 +149,7 @@ INSTANTIATE_TEST_SUITE_P(
     GuardedName);
 
 INSTANTIATE_TEST_SUITE_P(
-    Order, PoolGuards,
+    PoolOrder, LoweringGuards,
     ::testing::Values(
         Guarded{"OfAnInput", "lower_pool_order",
                 "g (float[1, 1, 4, 4] x) => (float[1, 1, 3, 3] y) { y = MaxPool<kernel_shape = [2, 2]>(x) }"},

@@ -2,27 +2,25 @@
 #include <string>
 
 #include "fold/fold_model.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/fold/lowering/guarded.h"
+#include "tests/support/parse.h"
 #include "tests/support/run_pass.h"
 
 namespace dsperse {
 namespace {
 
 using ::dsperse::testing::ConstantInput;
-using ::dsperse::testing::ExpectUntouched;
 using ::dsperse::testing::FallingPrices;
 using ::dsperse::testing::FindLowering;
 using ::dsperse::testing::FindOpNode;
 using ::dsperse::testing::Guarded;
 using ::dsperse::testing::GuardedName;
+using ::dsperse::testing::LoweringGuards;
 using ::dsperse::testing::Ops;
 using ::dsperse::testing::ParseGraph;
 using ::testing::ElementsAre;
-
-class ScaleOrderGuards : public ::testing::TestWithParam<Guarded> {};
-
-TEST_P(ScaleOrderGuards, Hold) { ExpectUntouched(GetParam()); }
 
 // The chains that it does take, alone; the others each differ from one of them.
 TEST(ScaleOrderGuardsTest, TheFactorGoesIntoTheWeightsBehindTheActivation) {
@@ -50,7 +48,7 @@ TEST(ScaleOrderGuardsTest, TheFactorGoesIntoTheWeightsBehindTheActivation) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Nodes, ScaleOrderGuards,
+    ScaleOrderNodes, LoweringGuards,
     ::testing::Values(
         Guarded{"BeforeMulBroadcasts", "lower_scale_order",
                 R"(<ir_version: 3, opset_import: ["" : 6]> g (float[1, 2, 4, 4] x) => (float[1, 1, 4, 4] y)
@@ -127,7 +125,7 @@ INSTANTIATE_TEST_SUITE_P(
     GuardedName);
 
 INSTANTIATE_TEST_SUITE_P(
-    Shapes, ScaleOrderGuards,
+    ScaleOrderShapes, LoweringGuards,
     ::testing::Values(
         Guarded{"AnUnknownOne", "lower_scale_order",
                 "g (float[N, 2, 4, 4] x) => (float[N, 1, 4, 4] y)"
@@ -171,7 +169,7 @@ INSTANTIATE_TEST_SUITE_P(
     GuardedName);
 
 INSTANTIATE_TEST_SUITE_P(
-    Numbers, ScaleOrderGuards,
+    ScaleOrderNumbers, LoweringGuards,
     ::testing::Values(
         Guarded{"AComputedWeight", "lower_scale_order",
                 "g (float[1, 2, 4, 4] x, float[1, 2, 1, 1] w) => (float[1, 1, 4, 4] y) <float[2, 1, 1] k = {2, 4}>"

@@ -2,31 +2,29 @@
 #include <string>
 
 #include "fold/fold_model.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/fold/lowering/guarded.h"
 #include "tests/fold/lowering/lowering_options.h"
+#include "tests/support/parse.h"
 #include "tests/support/run_pass.h"
 
 namespace dsperse {
 namespace {
 
 using ::dsperse::testing::ConstantInput;
-using ::dsperse::testing::ExpectUntouched;
 using ::dsperse::testing::FindOpNode;
 using ::dsperse::testing::Guarded;
 using ::dsperse::testing::GuardedName;
+using ::dsperse::testing::LoweringGuards;
 using ::dsperse::testing::LoweringForJstprove;
 using ::dsperse::testing::Ops;
 using ::dsperse::testing::ParseGraph;
 using ::dsperse::testing::RunFold;
 using ::testing::ElementsAre;
 
-class ScalePathsGuards : public ::testing::TestWithParam<Guarded> {};
-
-TEST_P(ScalePathsGuards, Hold) { ExpectUntouched(GetParam()); }
-
 INSTANTIATE_TEST_SUITE_P(
-    Number, ScalePathsGuards,
+    ScalePathsNumber, LoweringGuards,
     ::testing::Values(
         Guarded{"OfOne", "lower_scale_paths",
                 "g (float[1, 2] x) => (float[1, 2] y) <float[2, 2] w = {1, 2, 3, 4}, float[2] b = {1, 2}, float c = {1}>"
@@ -78,7 +76,7 @@ INSTANTIATE_TEST_SUITE_P(
     GuardedName);
 
 INSTANTIATE_TEST_SUITE_P(
-    Way, ScalePathsGuards,
+    ScalePathsWay, LoweringGuards,
     ::testing::Values(
         Guarded{"FromAnInput", "lower_scale_paths",
                 "g (float[2] x) => (float[2] y) <float c = {8}> { y = Div(x, c) }"},
@@ -132,7 +130,7 @@ INSTANTIATE_TEST_SUITE_P(
   " { h = Gemm(x, w, b) q = Div(h, c) e = Sigmoid(q) " nodes " }"
 
 INSTANTIATE_TEST_SUITE_P(
-    OtherReader, ScalePathsGuards,
+    ScalePathsOtherReader, LoweringGuards,
     ::testing::Values(
         // The number that goes can't take anything.
         Guarded{"ThatMultipliesByTheQuotient", "lower_scale_paths",
@@ -159,7 +157,7 @@ INSTANTIATE_TEST_SUITE_P(
     GuardedName);
 
 INSTANTIATE_TEST_SUITE_P(
-    Limits, ScalePathsGuards,
+    ScalePathsLimits, LoweringGuards,
     ::testing::Values(
         // 8 times it is infinite.
         Guarded{"OfANumberBehind", "lower_scale_paths",
