@@ -33,11 +33,7 @@ Matched<Dims> SourceOf(const Graph& graph, const NodeView& node, ValueId x, Fact
     return NoMatch<Dims>(
         absl::StrCat("operands broadcast from opset 7 on, the model has ", node.opset()));
   }
-  const DType type = facts.TypeOf(x);
-  if (!IsFloat(type)) return NoMatch<Dims>("its element type is no float");
-  if (type == DType::kBfloat16 && node.opset() < 22) {
-    return NoMatch<Dims>(absl::StrCat("Conv takes bfloat16 from opset 22 on, the model has ", node.opset()));
-  }
+  if (std::string why = WhyNoConvOf(facts.TypeOf(x), node); !why.empty()) return NoMatch<Dims>(why);
   if (IsViewOfConstant(graph, x)) return NoMatch<Dims>("its input is a constant");
   const std::optional<Dims> dims = facts.StaticShape(x);
   if (!dims) return NoMatch<Dims>("the shape of its input is not known");

@@ -85,10 +85,7 @@ absl::StatusOr<Matched<Chain>> MatchChain(const Graph& graph, NodeId mul, PassCo
     shift->Append(affine);
   }
   const DType type = facts.TypeOf(x);
-  if (!IsFloat(type)) return NoMatch<Chain>();
-  if (type == DType::kBfloat16 && factor.opset() < 22) {
-    return NoMatch<Chain>("Conv takes bfloat16 from opset 22 on");
-  }
+  if (std::string why = WhyNoConvOf(type, factor); !why.empty()) return NoMatch<Chain>(why);
   std::vector<double> before(affine.k.size());
   for (size_t c = 0; c < affine.k.size(); ++c) {
     if (!(affine.k[c] > 0)) {

@@ -117,4 +117,10 @@ Attributes Rewriter::Pointwise(int axes) {
           {"pads", std::vector<int64_t>(static_cast<size_t>(2 * axes), 0)}};
 }
 
+std::string WhyNoConvOf(DType type, const NodeView& node) {
+  if (!IsFloat(type)) return "its element type is no float";
+  if (type != DType::kBfloat16 || node.opset() >= 22) return "";
+  return absl::StrCat("Conv takes bfloat16 from opset 22 on, the model has ", node.opset());
+}
+
 }  // namespace dsperse

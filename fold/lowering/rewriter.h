@@ -65,6 +65,9 @@ class Rewriter {
   NodeId anchor_;
 };
 
+// Why there is no Conv of element type `type` in the model that `node` is of, or "". For what Rewriter::Wire makes.
+std::string WhyNoConvOf(DType type, const NodeView& node);
+
 }  // namespace dsperse
 
 #endif  // DSPERSE_FOLD_LOWERING_REWRITER_H_

@@ -181,12 +181,13 @@ INSTANTIATE_TEST_SUITE_P(
                 " { n = Mul(x, k) s = Add(n, t) r = Relu(s) y = Conv(r, w) }"},
         Guarded{"Integers", "lower_scale_order",
                 "g (int32[1, 2, 4, 4] x) => (float[a, b, c, d] y) <float[1, 2, 1, 1] w = {3, 5}, float[2, 1, 1] k = {2, 4}>"
-                " { n = Mul(x, k) r = Relu(n) y = Conv(r, w) }"},
+                " { n = Mul(x, k) r = Relu(n) y = Conv(r, w) }",
+                "its element type is no float"},
         Guarded{"Bfloat16BeforeConvTakesIt", "lower_scale_order",
                 "g (bfloat16[1, 2] x) => (bfloat16[1, 1] y)"
                 " <bfloat16[2, 1] w = {16256, 16256}, bfloat16[2] k = {16384, 16512}, bfloat16[2] t = {16256, 16256}>"
                 " { n = Mul(x, k) s = Add(n, t) r = Relu(s) y = MatMul(r, w) }",
-                "Conv takes bfloat16 from opset 22 on"},
+                "Conv takes bfloat16 from opset 22 on, the model has 17"},
         Guarded{"ANegativeFactor", "lower_scale_order",
                 "g (float[1, 2, 4, 4] x) => (float[1, 1, 4, 4] y) <float[1, 2, 1, 1] w = {3, 5}, float[2, 1, 1] k = {2, -4}>"
                 " { n = Mul(x, k) r = Relu(n) y = Conv(r, w) }",
