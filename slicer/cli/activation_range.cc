@@ -1,8 +1,6 @@
 #include "slicer/cli/activation_range.h"
 
 #include <cmath>
-#include <fstream>
-#include <iterator>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/numbers.h"
@@ -10,6 +8,7 @@
 #include "fold/ir/status_macros.h"
 #include "nlohmann/json.hpp"
 #include "slicer/cli/exit_code.h"
+#include "slicer/cli/read_file.h"
 
 namespace dsperse {
 namespace {
@@ -19,10 +18,9 @@ constexpr char kFlag[] = "--activation-range";
 bool IsRange(double bound) { return std::isfinite(bound) && bound >= 1; }
 
 absl::Status ReadRanges(const std::string& path, LiftOptions* options) {
-  std::ifstream file(path);
-  if (!file) return UsageError(absl::StrCat(kFlag, " @", path, ": there is no such file"));
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  const nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const absl::StatusOr<std::string> text = ReadFile(path);
+  if (!text.ok()) return UsageError(absl::StrCat(kFlag, " @", text.status().message()));
+  const nlohmann::json json = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) {
     return UsageError(absl::StrCat(kFlag, " @", path, ": is no JSON object {\"NAME\": N, …}"));
   }

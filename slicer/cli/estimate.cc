@@ -1,7 +1,5 @@
 // dsperse-slice estimate IN.onnx|SLICES_DIR
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -26,6 +24,7 @@
 #include "slicer/cli/lowering_flags.h"
 #include "slicer/cli/model_in_out.h"
 #include "slicer/cli/process_memory.h"
+#include "slicer/cli/read_file.h"
 #include "slicer/cli/slices_of.h"
 
 namespace dsperse {
@@ -56,9 +55,7 @@ struct Request {
 // "@FILE" stands for the file's contents.
 absl::StatusOr<std::string> ParameterValue(const std::string& value) {
   if (value.empty() || value[0] != '@') return value;
-  std::ifstream file(value.substr(1), std::ios::binary);
-  if (!file.good()) return absl::NotFoundError(absl::StrCat(value.substr(1), ": cannot be read"));
-  return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  return ReadFile(value.substr(1));
 }
 
 absl::StatusOr<Request> ParseRequest(const EstimateFlags& flags) {

@@ -2,8 +2,6 @@
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <type_traits>
 #include <utility>
@@ -14,6 +12,7 @@
 #include "fold/ops/interpreter.h"
 #include "nlohmann/json.hpp"
 #include "onnx/onnx_pb.h"
+#include "slicer/cli/read_file.h"
 
 namespace dsperse {
 namespace {
@@ -25,16 +24,10 @@ absl::Status Invalid(absl::string_view where, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(where, ": ", what));
 }
 
-absl::StatusOr<std::string> ReadWhole(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(absl::StrCat(path, ": can't be read"));
-  return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-}
-
 // ---- a directory of TensorProtos ----
 
 absl::StatusOr<Tensor> ReadTensor(const std::string& path) {
-  DSPERSE_ASSIGN_OR_RETURN(const std::string bytes, ReadWhole(path));
+  DSPERSE_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
   onnx::TensorProto proto;
   if (!proto.ParseFromString(bytes)) return Invalid(path, "holds no tensor");
   return TensorFromProto(proto, PayloadTable(), path);
@@ -182,7 +175,7 @@ absl::StatusOr<Tensor> TensorOf(const Graph& graph, ValueId input, const Json& j
 }
 
 absl::StatusOr<std::vector<Tensor>> ReadJson(const Graph& graph, const std::string& path) {
-  DSPERSE_ASSIGN_OR_RETURN(const std::string text, ReadWhole(path));
+  DSPERSE_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
   const Json json = Json::parse(text, nullptr, false);
   if (json.is_discarded()) return Invalid(path, "is no JSON");
   const std::vector<ValueId> wanted = RequiredInputs(graph);

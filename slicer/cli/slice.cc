@@ -1,10 +1,9 @@
 // dsperse-slice slice IN.onnx -o DIR
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "CLI/CLI.hpp"
@@ -21,6 +20,7 @@
 #include "slicer/cli/lowering_flags.h"
 #include "slicer/cli/model_in_out.h"
 #include "slicer/cli/process_memory.h"
+#include "slicer/cli/read_file.h"
 #include "slicer/cli/slice_drop_in.h"
 #include "slicer/cli/slice_file.h"
 #include "slicer/cli/slice_text.h"
@@ -48,9 +48,9 @@ struct SliceFlags {
 absl::StatusOr<std::vector<std::string>> ReadCuts(const std::string& text) {
   std::string list = text;
   if (!text.empty() && text[0] == '@') {
-    std::ifstream file(text.substr(1));
-    if (!file) return UsageError(absl::StrCat("--cut ", text, ": there is no such file"));
-    list.assign(std::istreambuf_iterator<char>(file), {});
+    absl::StatusOr<std::string> lines = ReadFile(text.substr(1));
+    if (!lines.ok()) return UsageError(absl::StrCat("--cut @", lines.status().message()));
+    list = *std::move(lines);
   }
   std::vector<std::string> cuts;
   for (absl::string_view name : absl::StrSplit(list, absl::ByAnyChar(",\n"), absl::SkipWhitespace())) {

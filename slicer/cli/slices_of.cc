@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <system_error>
 #include <utility>
@@ -13,6 +11,7 @@
 #include "fold/ir/model_file.h"
 #include "fold/ir/status_macros.h"
 #include "nlohmann/json.hpp"
+#include "slicer/cli/read_file.h"
 
 namespace dsperse {
 namespace {
@@ -22,12 +21,12 @@ using Json = nlohmann::json;
 
 absl::StatusOr<Json> ReadMetadata(const fs::path& directory) {
   const fs::path path = directory / "metadata.msgpack";
-  std::ifstream file(path, std::ios::binary);
-  if (!file.good()) {
+  std::error_code error;
+  if (!fs::exists(path, error)) {
     return absl::InvalidArgumentError(
         absl::StrCat(directory.string(), ": holds no metadata.msgpack"));
   }
-  const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  DSPERSE_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path.string()));
   Json metadata = Json::from_msgpack(bytes, true, false);
   if (!metadata.is_object() || !metadata.contains("slices") || !metadata["slices"].is_array()) {
     return absl::InvalidArgumentError(absl::StrCat(path.string(), ": is no metadata of slices"));
