@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "fold/ir/one_line.h"
 #include "fold/suggest.h"
 #include "slicer/cli/exit_code.h"
@@ -74,16 +75,26 @@ std::string Suggestion(const CLI::App& app, const std::vector<std::string>& unex
   return DidYouMean(word, views);
 }
 
-// What a parse error says, in one line.
-std::string FirstLine(absl::string_view text) {
-  return std::string(*absl::StrSplit(text, '\n').begin());
+// What a parse error says, in one line and in our words where the parser's are its own.
+std::string Readable(const CLI::ParseError& error) {
+  std::string line(*absl::StrSplit(error.what(), '\n').begin());
+  const std::string flag = line.substr(0, line.find(':'));
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
+    if (absl::StrContains(line, "At Most 1 required")) return absl::StrCat(flag, " is given more than once");
+    if (absl::EndsWith(line, " missing")) return absl::StrCat(flag, " needs a value");
+  }
+  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) {
+    // "Could not convert: --json = maybe", of a flag: all other values are checked beforehand.
+    return absl::StrCat(absl::StripPrefix(line, "Could not convert: "), ": the flag takes no value");
+  }
+  return line;
 }
 
 int ParseFailed(const CLI::App& app, const CLI::ParseError& error, CliContext& context) {
   const CLI::App* command = &app;
   const std::vector<CLI::App*> parsed = app.get_subcommands();
   if (!parsed.empty()) command = parsed.front();
-  std::string message = FirstLine(error.what());
+  std::string message = Readable(error);
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
     const std::vector<std::string> unexpected = app.remaining(true);
     if (!unexpected.empty()) {
@@ -177,7 +188,7 @@ int RunCli(const std::vector<std::string>& arguments, CliContext::Streams stream
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::CallForHelp&) {
     const std::vector<CLI::App*> parsed = app.get_subcommands();
-    context.out() << (parsed.empty() ? &app : parsed.front())->help();
+    context.out() << (parsed.empty() ? app.help() : parsed.front()->help(kProgram));
     return kExitDone;
   } catch (const CLI::CallForVersion& version) {
     context.out() << version.what() << "\n";

@@ -11,7 +11,6 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "circuit_estimate/report.h"
 #include "fold/fold_model.h"
@@ -20,6 +19,7 @@
 #include "slicer/cli/cli.h"
 #include "slicer/cli/estimate_text.h"
 #include "slicer/cli/exit_code.h"
+#include "slicer/cli/flag_values.h"
 #include "slicer/cli/json_file.h"
 #include "slicer/cli/lowering_flags.h"
 #include "slicer/cli/model_in_out.h"
@@ -60,17 +60,15 @@ absl::StatusOr<std::string> ParameterValue(const std::string& value) {
 
 absl::StatusOr<Request> ParseRequest(const EstimateFlags& flags) {
   Request request;
+  DSPERSE_RETURN_IF_ERROR(IsBackend(flags.backend, /*all=*/true));
+  if (!flags.by.empty()) DSPERSE_RETURN_IF_ERROR(OneOf("--by", flags.by, {"node", "op", "slice", "total"}));
   if (flags.backend == "all") {
     for (const Backend* backend : AllBackends()) {
       request.backends.emplace_back(backend, Parameters(backend->parameters()));
     }
-  } else if (const Backend* backend = FindBackend(flags.backend); backend != nullptr) {
-    request.backends.emplace_back(backend, Parameters(backend->parameters()));
   } else {
-    std::vector<absl::string_view> names;
-    for (const Backend* known : AllBackends()) names.push_back(known->name());
-    return UsageError(absl::StrCat("--backend ", flags.backend, ": none of ",
-                                   absl::StrJoin(names, ", "), ", all"));
+    const Backend* backend = FindBackend(flags.backend);
+    request.backends.emplace_back(backend, Parameters(backend->parameters()));
   }
   for (const std::string& assignment : flags.parameters) {
     const size_t equals = assignment.find('=');
@@ -87,6 +85,9 @@ absl::StatusOr<Request> ParseRequest(const EstimateFlags& flags) {
       taken = taken || set.ok();
       if (!set.ok()) last = std::move(set);
     }
+    if (!taken && request.backends.size() > 1) {
+      return UsageError(absl::StrCat("--param ", assignment, ": no backend takes it"));
+    }
     if (!taken) return UsageError(absl::StrCat("--param: ", last.message()));
   }
   DSPERSE_RETURN_IF_ERROR(
@@ -101,6 +102,9 @@ absl::StatusOr<Request> ParseRequest(const EstimateFlags& flags) {
   if (flags.by == "slice") request.rows = EstimateRows::kSlices;
   if (flags.by == "total") request.rows = EstimateRows::kTotal;
   if (flags.json && flags.csv) return UsageError("--json and --csv exclude each other");
+  if (!flags.slice_points.empty() && flags.by != "slice") {
+    return UsageError("--slice-points goes with --by slice");
+  }
   return request;
 }
 
@@ -179,8 +183,14 @@ absl::StatusOr<std::vector<NodeRange>> SlicesFromPoints(const std::string& point
 }
 
 absl::Status EstimateFile(const EstimateFlags& flags, const Request& request, CliContext& context) {
+  if (flags.by == "slice" && (flags.fold || request.fold.lower)) {
+    return UsageError("--slice-points are nodes of the model as it is: not with --fold or --target");
+  }
   PrepareHeapFor(flags.model.path);
   DSPERSE_ASSIGN_OR_RETURN(LoadedModel loaded, Load(flags.model, context));
+  if (flags.by == "slice" && flags.slice_points.empty()) {
+    return UsageError("--by slice needs --slice-points, or a directory of slices in place of the model");
+  }
   LoadedModel& model = UntilExit(std::move(loaded));
   DSPERSE_RETURN_IF_ERROR(SetInputShapes(flags.shapes, &model.graph));
   if (request.fold.lower) {  // rewrites need sizes
@@ -212,7 +222,6 @@ absl::Status EstimateFile(const EstimateFlags& flags, const Request& request, Cl
     if (flags.fold) DSPERSE_RETURN_IF_ERROR(estimate_all(&Outcome::before));
     DSPERSE_ASSIGN_OR_RETURN(FoldReport report, FoldModel(model.graph, request.fold));
     proven.after = std::move(report.provable_after);
-    slices.clear();
   }
   DSPERSE_RETURN_IF_ERROR(estimate_all(&Outcome::after));
   Print(flags, request, outcomes, proven, context);
@@ -225,6 +234,9 @@ absl::Status EstimateDirectory(const EstimateFlags& flags, const Request& reques
                                CliContext& context) {
   if (flags.fold || request.fold.lower) {
     return UsageError("--fold and --target go with a model, not with a directory of slices");
+  }
+  if (!flags.slice_points.empty() || !flags.shapes.input_shapes.empty() || !flags.shapes.dims.empty()) {
+    return UsageError("--slice-points, --input-shape and --dim go with a model, not with a directory of slices");
   }
   std::vector<Outcome> outcomes;
   for (const auto& [backend, parameters] : request.backends) {
@@ -257,14 +269,16 @@ void AddEstimateCommand(CLI::App& app, CliContext& context) {
                    "jstprove_expander (default), ezkl_halo2, jstprove_remainder, r1cs_circom, "
                    "dsperse_estimate, or all")
       ->type_name("NAME");
-  command->add_option("--by", flags->by, "What to list: node, op (default), slice, total")
-      ->check(CLI::IsMember({"node", "op", "slice", "total"}));
+  command
+      ->add_option("--by", flags->by,
+                   "What to list: node, op (default), slice (with --slice-points, or of a directory), total")
+      ->type_name("WHAT");
   command
       ->add_option("--param", flags->parameters,
                    "A parameter of the backend; @FILE takes the value from a file. Repeatable")
       ->type_name("NAME=VALUE");
-  command->add_option("--top", flags->top, "List only so many rows, the dearest first")
-      ->check(CLI::NonNegativeNumber);
+  TakesWholeNumber(command->add_option("--top", flags->top, "List only so many rows, the dearest first; 0: all"), 0,
+                   static_cast<uint64_t>(INT64_MAX));
   command
       ->add_option("--slice-points", flags->slice_points,
                    "First node indices of slices, for --by slice: 0,12,40")

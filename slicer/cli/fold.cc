@@ -13,6 +13,7 @@
 #include "nlohmann/json.hpp"
 #include "slicer/cli/cli.h"
 #include "slicer/cli/exit_code.h"
+#include "slicer/cli/flag_values.h"
 #include "slicer/cli/fold_file.h"
 #include "slicer/cli/fold_report.h"
 #include "slicer/cli/json_file.h"
@@ -39,6 +40,9 @@ absl::Status CheckPaths(const FoldFlags& flags) {
     std::error_code ignored;
     return fs::weakly_canonical(a, ignored) == fs::weakly_canonical(b, ignored);
   };
+  DSPERSE_RETURN_IF_ERROR(IsFileName("-o", flags.job.output));
+  DSPERSE_RETURN_IF_ERROR(IsFileName("--report", flags.report));
+  DSPERSE_RETURN_IF_ERROR(IsFileName("--receipt", flags.receipt));
   const auto check = [&](const char* flag, const std::string& path) {
     if (path.empty() || !(same(path, flags.job.output) || same(path, flags.job.model.path))) {
       return absl::OkStatus();
@@ -94,7 +98,7 @@ void AddFoldCommand(CLI::App& app, CliContext& context) {
       "Examples:\n"
       "  dsperse-slice fold resnet50.onnx -o folded.onnx --explain\n"
       "  dsperse-slice fold model.onnx -o model.onnx --passes +fuse_matmul_add,-compose_views\n"
-      "  dsperse-slice fold model.onnx -o folded.onnx --input-shape 1,3,224,224 --receipt receipt.json\n"
+      "  dsperse-slice fold model.onnx -o folded.onnx --receipt receipt.json\n"
       "  dsperse-slice fold model.onnx -o lowered.onnx --passes none --target jstprove\n");
   AddModelFlags(*command, flags->job.model);
   command->add_option("-o,--output", flags->job.output, "The folded model; may be the input itself")
@@ -121,11 +125,8 @@ void AddFoldCommand(CLI::App& app, CliContext& context) {
                     "Initializers that are inputs too become constants, and those inputs go");
   command->add_flag("--duplicate-shared", flags->job.fold.pass_options.duplicate_shared,
                     "Fold a BatchNormalization into a copy where others read its producer's result");
-  command
-      ->add_option("--max-constant", flags->job.fold.pass_options.max_constant,
-                   "How much larger a folded constant may be than what it frees (1 MiB)")
-      ->transform(CLI::AsSizeValue(false))
-      ->type_name("BYTES");
+  TakesBytes(command->add_option("--max-constant", flags->job.fold.pass_options.max_constant,
+                                 "How much larger a folded constant may be than what it frees (1M)"));
   AddLoweringFlags(*command, " (default)", flags->job.lowering);
   command->add_flag("--external-data", flags->job.save.external_data,
                     "Large constants go to a file beside the model");

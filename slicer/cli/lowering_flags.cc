@@ -3,12 +3,12 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "circuit_estimate/backend.h"
 #include "fold/ir/one_line.h"
 #include "fold/ir/status_macros.h"
 #include "nlohmann/json.hpp"
 #include "slicer/cli/exit_code.h"
+#include "slicer/cli/flag_values.h"
 #include "slicer/cli/text_table.h"
 
 namespace dsperse {
@@ -61,11 +61,8 @@ absl::Status ApplyLoweringFlags(const LoweringFlags& flags, absl::string_view ba
     }
     return absl::OkStatus();
   }
+  DSPERSE_RETURN_IF_ERROR(IsTarget(flags.target, /*none=*/true));
   options->target = Target::Find(flags.target);
-  if (options->target == nullptr) {
-    return UsageError(absl::StrCat("--target ", flags.target, ": none of ",
-                                   absl::StrJoin(Target::Names(), ", "), ", none"));
-  }
   options->lower = true;
   if (backend.empty()) backend = flags.target == "ezkl" ? "ezkl_halo2" : "jstprove_expander";
   const Backend* prices = FindBackend(backend);

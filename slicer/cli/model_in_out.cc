@@ -2,16 +2,20 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
+#include "fold/ir/status_macros.h"
+#include "slicer/cli/exit_code.h"
+#include "slicer/cli/flag_values.h"
 
 namespace dsperse {
 
 void AddModelFlags(CLI::App& command, ModelFlags& flags) {
-  command.add_option("model", flags.path, "The ONNX model to read")->required()->type_name("IN.onnx");
-  command
-      .add_option("--max-memory", flags.max_memory,
-                  "Memory that loading may take (4 x the file + 1 GiB unless given)")
-      ->transform(CLI::AsSizeValue(false))
-      ->type_name("BYTES");
+  command.add_option("IN.onnx", flags.path, "The ONNX model to read")->required()->type_name("");
+  AddMaxMemoryFlag(command, flags.max_memory);
+}
+
+void AddMaxMemoryFlag(CLI::App& command, int64_t& max_memory) {
+  TakesBytes(command.add_option("--max-memory", max_memory,
+                                "Memory that loading a model may take: 4096, 512M, 2G (4 x the file + 1 GiB)"));
 }
 
 void AddInputShapeFlags(CLI::App& command, InputShapeFlags& flags) {
@@ -39,6 +43,8 @@ void AddInputShapeFlags(CLI::App& command, InputShapeFlags& flags) {
 }
 
 absl::StatusOr<LoadedModel> Load(const ModelFlags& flags, CliContext& context) {
+  DSPERSE_RETURN_IF_ERROR(IsFileName("IN.onnx", flags.path));
+  if (flags.path.empty()) return UsageError("IN.onnx: an empty name");
   LoadOptions options;
   options.max_memory = flags.max_memory;
   absl::StatusOr<LoadedModel> model = LoadModel(flags.path, options);

@@ -23,11 +23,12 @@ struct ModelFlags {
   int64_t max_memory = 0;
 };
 void AddModelFlags(CLI::App& command, ModelFlags& flags);
+void AddMaxMemoryFlag(CLI::App& command, int64_t& max_memory);
 
 // `--input-shape` and `--dim`.
 void AddInputShapeFlags(CLI::App& command, InputShapeFlags& flags);
 
-// Loads it; what the loader remarks becomes notes.
+// Loads it; what the loader remarks becomes notes. An empty name and "-" are usage errors.
 absl::StatusOr<LoadedModel> Load(const ModelFlags& flags, CliContext& context);
 
 // Seconds since it was made.

@@ -6,12 +6,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "circuit_estimate/backend.h"
+#include "fold/ir/status_macros.h"
 #include "fold/ops/op.h"
 #include "fold/ops/target.h"
 #include "nlohmann/json.hpp"
-#include "slicer/cli/exit_code.h"
+#include "slicer/cli/flag_values.h"
 #include "slicer/cli/json_file.h"
 #include "slicer/cli/text_table.h"
 
@@ -56,15 +56,10 @@ std::map<std::string, OpLine> Lines(const Backend& backend, const Target& target
 absl::Status PrintProverOps(const ProverOpsFlags& flags, bool json, CliContext& context) {
   const std::string backend_name = flags.backend.empty() ? "jstprove_expander" : flags.backend;
   const std::string target_name = flags.target.empty() ? "jstprove" : flags.target;
+  DSPERSE_RETURN_IF_ERROR(IsBackend(backend_name, /*all=*/false));
+  DSPERSE_RETURN_IF_ERROR(IsTarget(target_name, /*none=*/false));
   const Backend* backend = FindBackend(backend_name);
   const Target* target = Target::Find(target_name);
-  if (backend == nullptr) {
-    return UsageError(absl::StrCat("--backend ", backend_name, ": no such backend"));
-  }
-  if (target == nullptr) {
-    return UsageError(
-        absl::StrCat("--target ", target_name, ": none of ", absl::StrJoin(Target::Names(), ", ")));
-  }
   const std::map<std::string, OpLine> lines = Lines(*backend, *target);
   if (json) {
     nlohmann::ordered_json document;

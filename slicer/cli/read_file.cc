@@ -19,8 +19,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   }
   std::ifstream file(path, std::ios::binary);
   if (!file) {
-    return absl::NotFoundError(absl::StrCat(
-        path, std::filesystem::exists(path, error) ? ": can't be read" : ": there is no such file"));
+    return absl::NotFoundError(
+        absl::StrCat(path, std::filesystem::exists(path, error) ? ": can't be read" : ": there is no such file"));
   }
   std::string bytes;
   while (file) {

@@ -20,10 +20,10 @@
 #include "circuit_estimate/backend.h"
 #include "circuit_estimate/report_render.h"
 #include "fold/ir/status_macros.h"
-#include "fold/suggest.h"
 #include "nlohmann/json.hpp"
 #include "slicer/cli/cli.h"
 #include "slicer/cli/exit_code.h"
+#include "slicer/cli/flag_values.h"
 #include "slicer/cli/json_file.h"
 #include "slicer/cli/model_in_out.h"
 #include "slicer/prepare_report.h"
@@ -37,7 +37,7 @@ struct ReportFlags {
   std::vector<std::string> models;
   int64_t max_memory = 0;
   std::string output;
-  std::string format = "md";
+  std::string format;
   std::vector<std::string> formats;  // what it lists
   std::string backend = "jstprove_expander";
   std::string policy = "budget";
@@ -48,12 +48,13 @@ struct ReportFlags {
   ReportOptions report;
 };
 
-absl::Status OneOf(absl::string_view flag, absl::string_view word,
-                   absl::Span<const absl::string_view> names) {
-  if (std::find(names.begin(), names.end(), word) != names.end()) return absl::OkStatus();
-  std::string known;
-  for (absl::string_view name : names) absl::StrAppend(&known, known.empty() ? "" : ", ", name);
-  return UsageError(absl::StrCat(flag, " ", word, ": none of ", known, DidYouMean(word, names)));
+// The words, each once.
+std::vector<std::string> Once(const std::vector<std::string>& words) {
+  std::vector<std::string> once;
+  for (const std::string& word : words) {
+    if (std::find(once.begin(), once.end(), word) == once.end()) once.push_back(word);
+  }
+  return once;
 }
 
 absl::Status CheckParameters(const ReportOptions& options) {
@@ -66,6 +67,9 @@ absl::Status CheckParameters(const ReportOptions& options) {
       Parameters parameters(FindBackend(name)->parameters());
       absl::Status set = parameters.Set(assignment);
       if (!result || set.ok()) result = std::move(set);
+    }
+    if (!result->ok() && options.backends.size() > 1) {
+      return UsageError(absl::StrCat("--param ", assignment, ": none of the backends takes it"));
     }
     if (!result->ok()) return UsageError(absl::StrCat("--param: ", result->message()));
   }
@@ -83,8 +87,10 @@ std::string OutputPath(const std::string& output, const std::string& format) {
 
 // Everything that can be wrong with the flags, before a model is read.
 absl::Status CheckFlags(ReportFlags& flags) {
-  if (flags.json) flags.format = "json";
-  flags.formats = absl::StrSplit(flags.format, ',');
+  if (flags.json && !flags.format.empty()) return UsageError("--json is --format json: give one of them");
+  if (flags.format.empty()) flags.format = flags.json ? "json" : "md";
+  DSPERSE_RETURN_IF_ERROR(IsFileName("-o", flags.output));
+  flags.formats = Once(absl::StrSplit(flags.format, ','));
   for (const std::string& format : flags.formats) {
     DSPERSE_RETURN_IF_ERROR(OneOf("--format", format, {"md", "html", "json", "csv"}));
     if (format == "html" && flags.output.empty()) {
@@ -94,17 +100,14 @@ absl::Status CheckFlags(ReportFlags& flags) {
   if (flags.formats.size() > 1 && !IsFolder(flags.output)) {
     return UsageError("several formats need -o, a folder");
   }
-  std::vector<absl::string_view> backends;
-  for (const Backend* backend : AllBackends()) backends.push_back(backend->name());
   ReportOptions& options = flags.report;
   if (flags.backend == "all") {
     options.backends.clear();
-    for (absl::string_view name : backends) options.backends.emplace_back(name);
+    for (const Backend* backend : AllBackends()) options.backends.emplace_back(backend->name());
   } else {
-    options.backends = absl::StrSplit(flags.backend, ',');
-    backends.push_back("all");
+    options.backends = Once(absl::StrSplit(flags.backend, ','));
     for (const std::string& name : options.backends) {
-      DSPERSE_RETURN_IF_ERROR(OneOf("--backend", name, backends));
+      DSPERSE_RETURN_IF_ERROR(IsBackend(name, /*all=*/true));
       if (name == "all") return UsageError("--backend all stands alone");
     }
   }
@@ -119,11 +122,7 @@ absl::Status CheckFlags(ReportFlags& flags) {
   }
   // Names of tensors do not survive all three columns, so there is no policy `points` here.
   DSPERSE_RETURN_IF_ERROR(OneOf("--policy", flags.policy, {"budget", "dsperse", "layer", "whole"}));
-  if (!options.prepare.target.empty()) {
-    std::vector<absl::string_view> targets = Target::Names();
-    targets.push_back("none");
-    DSPERSE_RETURN_IF_ERROR(OneOf("--target", options.prepare.target, targets));
-  }
+  if (!options.prepare.target.empty()) DSPERSE_RETURN_IF_ERROR(IsTarget(options.prepare.target, /*none=*/true));
   DSPERSE_RETURN_IF_ERROR(OneOf("--minimize", flags.minimize, {"total", "largest", "slices"}));
   DSPERSE_ASSIGN_OR_RETURN(options.prepare.plan.policy, ParsePolicy(flags.policy));
   DSPERSE_ASSIGN_OR_RETURN(options.prepare.plan.minimize, ParseMinimize(flags.minimize));
@@ -222,14 +221,10 @@ void AddReportCommand(CLI::App& app, CliContext& context) {
       "  dsperse-slice report resnet50.onnx\n"
       "  dsperse-slice report resnet50.onnx --backend all --format json -o report.json\n"
       "  dsperse-slice report a.onnx b.onnx --format html -o report.html\n");
-  command->add_option("models", flags->models, "The ONNX models; several are compared on one page")
+  command->add_option("IN.onnx", flags->models, "The ONNX models; several are compared on one page")
       ->required()
-      ->type_name("IN.onnx");
-  command
-      ->add_option("--max-memory", flags->max_memory,
-                   "Memory that loading a model may take (4 x the file + 1 GiB unless given)")
-      ->transform(CLI::AsSizeValue(false))
-      ->type_name("BYTES");
+      ->type_name("");
+  AddMaxMemoryFlag(*command, flags->max_memory);
   command
       ->add_option("-o,--output", flags->output,
                    "A file, or a folder for report.<format>; standard output unless given")
@@ -240,15 +235,22 @@ void AddReportCommand(CLI::App& app, CliContext& context) {
       ->add_option("--backend", flags->backend,
                    "Whose prices count: one, several with commas, or all (jstprove_expander)")
       ->type_name("NAME");
-  command->add_option("--policy", flags->policy, "Where all columns are cut: budget, dsperse, layer, whole");
-  command->add_option("--minimize", flags->minimize, "Of the budget policy: total, largest, slices");
-  command->add_option("--budget", flags->budget, "Largest price of a slice, in the backend's unit");
-  command->add_option("--target", flags->report.prepare.target,
-                      "jstprove, ezkl or none; by default each backend's own");
+  command->add_option("--policy", flags->policy, "Where all columns are cut: budget (default), dsperse, layer, whole")
+      ->type_name("NAME");
+  command->add_option("--minimize", flags->minimize, "What `budget` makes least: total (default), largest, slices")
+      ->type_name("NAME");
+  TakesWholeNumber(command->add_option("--budget", flags->budget, "Largest price of a slice, in the backend's unit"),
+                   0);
+  command
+      ->add_option("--target", flags->report.prepare.target,
+                   "Rewrite for this prover: jstprove, ezkl or none; by default each backend's own")
+      ->type_name("NAME");
   command->add_flag("--exact", flags->report.prepare.fold_options.pass_options.exact,
-                    "Lower without rounding anew");
-  command->add_option("--param", flags->report.parameters, "NAME=VALUE for the backends that have it; may be repeated")
-      ->allow_extra_args(false);
+                    "Only rewrites that keep every product and sum of the model");
+  command
+      ->add_option("--param", flags->report.parameters, "For the backends that have it (`estimate --help`). Repeatable")
+      ->allow_extra_args(false)
+      ->type_name("NAME=VALUE");
   AddInputShapeFlags(*command, flags->report.prepare.shapes);
   command->add_flag("--timings", flags->timings, "Also how long it took, and on which machine");
   command->callback([flags, &context] {

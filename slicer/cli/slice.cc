@@ -16,6 +16,7 @@
 #include "slicer/cli/activation_range.h"
 #include "slicer/cli/cli.h"
 #include "slicer/cli/exit_code.h"
+#include "slicer/cli/flag_values.h"
 #include "slicer/cli/json_file.h"
 #include "slicer/cli/lowering_flags.h"
 #include "slicer/cli/model_in_out.h"
@@ -69,12 +70,11 @@ absl::Status Interpret(SliceFlags& flags, CliContext& context) {
   if (job.output.empty() && !flags.dry_run) {
     return UsageError("-o DIR is missing (or --dry-run, to see the plan only)");
   }
-  const absl::StatusOr<Policy> policy = ParsePolicy(flags.policy);
-  if (!policy.ok()) return UsageError(policy.status().message());
-  const absl::StatusOr<Minimize> minimize = ParseMinimize(flags.minimize);
-  if (!minimize.ok()) return UsageError(minimize.status().message());
-  options.plan.policy = *policy;
-  options.plan.minimize = *minimize;
+  DSPERSE_RETURN_IF_ERROR(IsFileName("-o", job.output));
+  DSPERSE_RETURN_IF_ERROR(OneOf("--policy", flags.policy, {"budget", "dsperse", "layer", "points", "whole"}));
+  DSPERSE_RETURN_IF_ERROR(OneOf("--minimize", flags.minimize, {"total", "largest", "slices"}));
+  DSPERSE_ASSIGN_OR_RETURN(options.plan.policy, ParsePolicy(flags.policy));
+  DSPERSE_ASSIGN_OR_RETURN(options.plan.minimize, ParseMinimize(flags.minimize));
   options.plan.budget = flags.budget;
   options.fold = !flags.no_fold;
   options.lower = !flags.no_lower;
@@ -84,7 +84,7 @@ absl::Status Interpret(SliceFlags& flags, CliContext& context) {
   DSPERSE_ASSIGN_OR_RETURN(options.lift, ParseActivationRange(flags.activation_range));
   job.require_provable = flags.lowering.require_provable;
   DSPERSE_ASSIGN_OR_RETURN(options.plan.cuts, ReadCuts(flags.cut));
-  if ((*policy == Policy::kPoints) == options.plan.cuts.empty()) {
+  if ((options.plan.policy == Policy::kPoints) == options.plan.cuts.empty()) {
     return UsageError("--policy points and --cut TENSOR,… (or @FILE) go together");
   }
   return CheckJob(job);
@@ -144,20 +144,31 @@ void AddSliceCommand(CLI::App& app, CliContext& context) {
   CLI::App* command = app.add_subcommand(
       "slice", "Fold, lower and cut a model into slices that DSperse compiles, runs and proves");
   AddModelFlags(*command, flags->job.model);
-  command->get_option("model")->required(false);
+  command->get_option("IN.onnx")->required(false);
   PrepareOptions& prepare = flags->job.prepare;
   command->add_option("-o,--output", flags->job.output, "The slices directory; one that is there is replaced")
       ->type_name("DIR");
-  command->add_option("--policy", flags->policy,
-                      "budget (least price), dsperse (its cuts), layer, points (--cut), whole");
-  command->add_option("--minimize", flags->minimize, "Of the budget policy: total, largest, slices");
-  command->add_option("--budget", flags->budget, "Largest price of a slice, in the backend's unit");
-  command->add_option("--max-bits", prepare.plan.max_bits, "Largest width of a value, by the backend's bound (64)");
-  command->add_option("--max-nodes", prepare.plan.max_nodes, "Most nodes of a slice (1000)");
-  command->add_option("--cut", flags->cut, "Tensors to cut behind: a,b,c or @FILE with one a line");
-  command->add_option("--backend", prepare.backend, "Whose prices count (jstprove_expander)");
-  command->add_option("--param", prepare.parameters, "KEY=VALUE of the backend; may be repeated")
-      ->allow_extra_args(false);
+  command
+      ->add_option("--policy", flags->policy,
+                   "budget (default: least price), dsperse (its cuts), layer, points (--cut), whole")
+      ->type_name("NAME");
+  command->add_option("--minimize", flags->minimize, "What `budget` makes least: total (default), largest, slices")
+      ->type_name("NAME");
+  TakesWholeNumber(command->add_option("--budget", flags->budget, "Largest price of a slice, in the backend's unit"),
+                   0);
+  TakesWholeNumber(
+      command->add_option("--max-bits", prepare.plan.max_bits, "Largest width of a value, by the backend's bound (64)"),
+      1, INT32_MAX);
+  TakesWholeNumber(command->add_option("--max-nodes", prepare.plan.max_nodes, "Most nodes of a slice (1000)"), 1,
+                   INT32_MAX);
+  command->add_option("--cut", flags->cut, "Tensors to cut behind, with --policy points; @FILE lists one a line")
+      ->type_name("A,B|@FILE");
+  command->add_option("--backend", prepare.backend, "Whose prices count (jstprove_expander)")->type_name("NAME");
+  command
+      ->add_option("--param", prepare.parameters,
+                   "A parameter of the backend (`estimate --help` lists them). Repeatable")
+      ->allow_extra_args(false)
+      ->type_name("NAME=VALUE");
   AddLoweringFlags(*command, "; by default the backend's own", flags->lowering);
   AddActivationRangeFlag(*command, flags->activation_range);
   command->add_option("--passes", prepare.fold_options.passes, "As for `fold`")->type_name("LIST");

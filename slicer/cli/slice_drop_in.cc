@@ -2,7 +2,9 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
+#include "fold/ir/status_macros.h"
 #include "slicer/cli/exit_code.h"
+#include "slicer/cli/flag_values.h"
 
 namespace dsperse {
 
@@ -14,16 +16,15 @@ void AddDropInFlags(CLI::App& command, DropInFlags& flags) {
   command.add_option("--output-dir", flags.output_dir, "As -o; <model-dir>/slices unless given")
       ->type_name("DIR")
       ->group(kGroup);
-  command
-      .add_option("--proof-system", flags.proof_system, "expander or remainder: the backend jstprove_<it>")
-      ->check(CLI::IsMember({"expander", "remainder"}))
+  command.add_option("--proof-system", flags.proof_system, "expander or remainder: the backend jstprove_<it>")
+      ->type_name("NAME")
       ->group(kGroup);
   command
       .add_option("--circuit-ops", flags.circuit_ops,
-                  "Conv,Gemm,…: nothing else is taken as provable (names of the lowered model)")
+                  "Nothing but Conv,Gemm,… is taken as provable (names of the lowered model)")
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->type_name("OP,…")
+      ->type_name("OP,OP")
       ->group(kGroup);
   command.add_option("--tile-size", flags.tile_size, "Accepted, not used: slices are whole")->group(kGroup);
   command.add_option("--log-level", flags.log_level, "Accepted, not used")->group(kGroup);
@@ -40,7 +41,10 @@ absl::Status ApplyDropInFlags(const DropInFlags& flags, CliContext& context, std
     *output = flags.output_dir;
   }
   if (output->empty() && !flags.model_dir.empty()) *output = absl::StrCat(flags.model_dir, "/slices");
-  if (!flags.proof_system.empty()) options->backend = absl::StrCat("jstprove_", flags.proof_system);
+  if (!flags.proof_system.empty()) {
+    DSPERSE_RETURN_IF_ERROR(OneOf("--proof-system", flags.proof_system, {"expander", "remainder"}));
+    options->backend = absl::StrCat("jstprove_", flags.proof_system);
+  }
   options->plan.circuit_ops = flags.circuit_ops;
   if (!flags.tile_size.empty()) context.Note("--tile-size is not used: slices are whole");
   if (!flags.log_level.empty()) context.Note("--log-level is not used: see --quiet");

@@ -7,12 +7,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "circuit_estimate/backend.h"
 #include "fold/ir/status_macros.h"
 #include "fold/registry.h"
-#include "fold/suggest.h"
 #include "slicer/cli/exit_code.h"
+#include "slicer/cli/flag_values.h"
 #include "slicer/cli/lowering_flags.h"
 #include "slicer/cli/process_memory.h"
 
@@ -168,22 +167,12 @@ absl::StatusOr<SlicedFile> SliceOnce(const SliceJob& job, bool write, bool check
 
 absl::Status CheckJob(const SliceJob& job) {
   const PrepareOptions& options = job.prepare;
-  const Backend* backend = FindBackend(options.backend);
-  if (backend == nullptr) {
-    std::vector<absl::string_view> names;
-    for (const Backend* known : AllBackends()) names.push_back(known->name());
-    return UsageError(absl::StrCat("--backend ", options.backend, ": there is no such backend",
-                                   DidYouMean(options.backend, names), "; there are ",
-                                   absl::StrJoin(names, ", ")));
-  }
-  Parameters parameters(backend->parameters());
+  DSPERSE_RETURN_IF_ERROR(IsBackend(options.backend, /*all=*/false));
+  Parameters parameters(FindBackend(options.backend)->parameters());
   for (const std::string& p : options.parameters) {
     if (const absl::Status status = parameters.Set(p); !status.ok()) return UsageError(status.message());
   }
-  if (!options.target.empty() && options.target != "none" && Target::Find(options.target) == nullptr) {
-    return UsageError(absl::StrCat("--target ", options.target, ": there are ",
-                                   absl::StrJoin(Target::Names(), ", "), ", none"));
-  }
+  if (!options.target.empty()) DSPERSE_RETURN_IF_ERROR(IsTarget(options.target, /*none=*/true));
   if (const auto passes = ParsePassList(options.fold_options.passes); !passes.ok()) {
     return UsageError(passes.status().message());
   }

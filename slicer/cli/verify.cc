@@ -22,6 +22,7 @@
 #include "nlohmann/json.hpp"
 #include "slicer/cli/cli.h"
 #include "slicer/cli/exit_code.h"
+#include "slicer/cli/flag_values.h"
 #include "slicer/cli/json_file.h"
 #include "slicer/cli/model_in_out.h"
 #include "slicer/cli/read_inputs.h"
@@ -222,8 +223,7 @@ void Print(const VerifyFlags& flags, const Verification& verification, CliContex
 }
 
 absl::Status Verify(const VerifyFlags& flags, CliContext& context) {
-  if (flags.samples < 1) return UsageError("--samples must be at least 1");
-  if (!(flags.tolerance >= 0)) return UsageError("--tolerance must not be negative");
+  DSPERSE_RETURN_IF_ERROR(IsFileName("B", flags.b));
   DSPERSE_ASSIGN_OR_RETURN(const Verification verification, RunVerify(flags, context));
   WarnOfBounds(verification, context);
   if (flags.json) {
@@ -248,17 +248,15 @@ void AddVerifyCommand(CLI::App& app, CliContext& context) {
       "  dsperse-slice verify model.onnx slices --samples 1\n"
       "  dsperse-slice verify a.onnx b.onnx --inputs input.json --tolerance 1e-6\n");
   AddModelFlags(*command, flags->a);
-  command->add_option("b", flags->b, "What to compare with: a model, or a slices directory")
-      ->required()
-      ->type_name("B");
-  command->add_option("--samples", flags->samples, "Number of seeded inputs (3)");
-  command->add_option("--seed", flags->seed, "Of the first sample; the others follow (0)");
+  command->add_option("B", flags->b, "What to compare with: a model, or a slices directory")->required()->type_name("");
+  TakesWholeNumber(command->add_option("--samples", flags->samples, "Number of seeded inputs (3)"), 1, INT32_MAX);
+  TakesWholeNumber(command->add_option("--seed", flags->seed, "Of the first sample; the others follow (0)"), 0);
   command
       ->add_option("--inputs", flags->inputs,
                    "Take the inputs from there instead: input_0.pb, … or {\"input_data\": …}")
       ->type_name("DIR|FILE.json");
-  command->add_option("--tolerance", flags->tolerance,
-                      "Floats may differ by this part of the largest value (1e-4)");
+  TakesNonNegative(command->add_option("--tolerance", flags->tolerance,
+                                       "Floats may differ by this part of the largest value (1e-4)"));
   AddInputShapeFlags(*command, flags->shapes);
   command->add_flag("--json", flags->json, "As one JSON object");
   command->callback([flags, &context] {

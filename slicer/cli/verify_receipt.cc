@@ -183,9 +183,9 @@ void AddVerifyReceiptCommand(CLI::App& app, CliContext& context) {
       "Examples:\n"
       "  dsperse-slice verify-receipt receipt.json model.onnx\n"
       "  dsperse-slice verify-receipt slices/receipt.json model.onnx\n");
-  command->add_option("receipt", flags->receipt, "As `fold --receipt` wrote it, or receipt.json of a slices directory")
+  command->add_option("R.json", flags->receipt, "As `fold --receipt` wrote it, or receipt.json of a slices directory")
       ->required()
-      ->type_name("R.json");
+      ->type_name("");
   AddModelFlags(*command, flags->model);
   command->add_flag("--json", flags->json, "As one JSON object");
   command->callback([flags, &context] {
