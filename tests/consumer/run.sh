@@ -18,4 +18,7 @@ fi
 cmake -S "$here" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" \
   -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_BUILD_TYPE=Release > "$work.log"
 cmake --build "$work/build"
-"$work/build/consumer"
+"$build/bin/make_model" resnet18 "$work/in.onnx" --size 16 --width 0.125
+"$work/build/consumer" "$work/in.onnx" "$work/out.onnx" "$work/slices"
+"$work/prefix/bin/dsperse-slice" verify "$work/in.onnx" "$work/out.onnx"
+"$work/prefix/bin/dsperse-slice" verify "$work/in.onnx" "$work/slices"
