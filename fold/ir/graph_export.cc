@@ -67,6 +67,28 @@ class Exporter {
     return Rest(id, sparse, out);
   }
 
+  // About the bytes that the nodes and initializers of all blocks take, rather more than less.
+  size_t Room() const {
+    constexpr size_t kHeaders = 64;  // of a message, its payload and its numbers
+    size_t room = 0;
+    for (NodeId n : graph_.AllNodes()) {
+      const NodeRep& node = rep_.at(n);
+      room += kHeaders + node.wire.size();
+      if (!node.stale) continue;
+      for (ValueId v : node.inputs) room += 4 + NameOf(v).size();
+      for (ValueId v : node.outputs) room += 4 + NameOf(v).size();
+    }
+    for (BlockId block : graph_.Blocks()) {
+      for (ValueId v : graph_.Initializers(block)) {
+        const ValueRep& value = rep_.at(v);
+        room += kHeaders + value.name.size() + value.tensor_wire.size();
+        const bool held = value.tensor_wire.empty() && value.tensor != nullptr;
+        if (held && value.tensor->num_bytes() < inline_limit_) room += static_cast<size_t>(value.tensor->num_bytes());
+      }
+    }
+    return room;
+  }
+
  private:
   absl::Status Node(NodeId n, std::string* out) {
     const NodeRep& node = rep_.at(n);
@@ -254,14 +276,15 @@ absl::StatusOr<std::string> Graph::ExportBytes(PayloadTable* payloads, int64_t i
   *after.mutable_configuration() = model.configuration();
   CopyUnknownFields(model, &after);
 
+  Exporter exporter(*this, *rep_, payloads, inline_limit);
   std::string out;
-  out.reserve(rep_->bytes.size());  // growing step by step would copy it several times
+  out.reserve(exporter.Room());  // growing step by step would copy it several times, and hold it three times over
   before.AppendPartialToString(&out);
   // The length of the graph is known behind it: the bytes move up then, rather than being held
   // twice.
   AppendHeader(onnx::ModelProto::kGraphFieldNumber, kLongest, &out);
   const size_t begin = out.size();
-  DSPERSE_RETURN_IF_ERROR(Exporter(*this, *rep_, payloads, inline_limit).Block(main(), &out));
+  DSPERSE_RETURN_IF_ERROR(exporter.Block(main(), &out));
   std::string length;
   AppendVarint(out.size() - begin, &length);
   out.replace(begin - VarintSize(kLongest), VarintSize(kLongest), length);
