@@ -31,8 +31,6 @@ struct ExpanderCost {
   Count table_constraints;
   Count table_inputs;
   Count table_mul;
-  // Range checks are among the counts above (functions priced as a whole).
-  bool checked = false;
   // A constraint between constants that the whole circuit holds once.
   bool trivial = false;
 

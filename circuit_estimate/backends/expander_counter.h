@@ -35,7 +35,7 @@ class ExpanderCounter {
     int bits = 0;
     bool constraints_exact = true;  // constraints and inputs
     bool mul_exact = true;
-    bool chunk_of_12 = false;      // measured as a whole, with chunks of 12 bits
+    int mul_exact_chunk = 64;      // up to this size of chunks, if at all
     bool makes_constants = false;  // some results depend on no input
   };
   Priced AddNode(NodeId id);
@@ -59,6 +59,7 @@ class ExpanderCounter {
   double Function(const Node& node, Priced* priced);
   double Pow(const Node& node, Priced* priced);
   double SquareRoot(const Node& node, Priced* priced);
+  double Softmax(const Node& node, Priced* priced);
   double LayerNormalization(const Node& node, Priced* priced);
 
   // Bound of a sum of products with constant weights; none, with the reason noted, when refused.
@@ -72,6 +73,9 @@ class ExpanderCounter {
   void Rescale(Count n, Count constant, int bits, Priced* priced) const;
   // Division of n numbers by a whole number that is at least 2.
   void Divide(Count n, uint64_t divisor, Priced* priced) const;
+  // Look-ups of exp: what each of n costs, and what a node that has any costs once.
+  void Exp(Count n, Priced* priced) const;
+  void ExpTables(Priced* priced) const;
   // What a node's window costs and what reads a node: the same in every slice, so counted once.
   struct Windows {
     std::string problem;          // why there is no window, or ""

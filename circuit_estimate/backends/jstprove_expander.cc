@@ -33,14 +33,15 @@ constexpr PricedOperator kOperators[] = {
     {"DepthToSpace"},
     {"Div", true, "constant divisor of at least 1"},
     {"Dropout"},
-    {"Erf", true, "values of 19 to 24 bits, chunks of 12"},
-    {"Exp", true, "values of 19 to 24 bits, chunks of 12"},
+    {"Erf"},
+    {"Exp"},
     {"Expand"},
     {"Flatten"},
     {"Gather"},
+    {"Gelu", true, "approximate=tanh"},
     {"Gemm", true, "with C"},
     {"GlobalAveragePool"},
-    {"HardSwish", true, "values of 19 to 24 bits, chunks of 12"},
+    {"HardSwish"},
     {"Identity"},
     {"LayerNormalization"},
     {"LeakyRelu"},
@@ -57,15 +58,15 @@ constexpr PricedOperator kOperators[] = {
     {"Relu"},
     {"Reshape"},
     {"Resize"},
-    {"Sigmoid", true, "values of 19 to 24 bits, chunks of 12"},
+    {"Sigmoid"},
     {"Slice"},
-    {"Softmax", true, "values of 19 to 24 bits, chunks of 12"},
+    {"Softmax"},
     {"SpaceToDepth"},
     {"Split"},
     {"Sqrt"},
     {"Squeeze"},
     {"Sub"},
-    {"Tanh", true, "values of 19 to 24 bits, chunks of 12"},
+    {"Tanh"},
     {"Tile"},
     {"Transpose"},
     {"Unsqueeze"},
@@ -107,7 +108,7 @@ struct Once {
   bool trivial = false;  // a constraint between constants
 
   void Add(const ExpanderCost& cost) {
-    checked = checked || !cost.checks.empty() || cost.checked;
+    checked = checked || !cost.checks.empty();
     trivial = trivial || cost.trivial;
   }
   Count Constraints() const { return Count((checked ? 1 : 0) + (trivial ? 1 : 0)); }
@@ -142,10 +143,10 @@ Counts NodeCountsAt(const ExpanderCounter::Priced& priced, int chunk, const Opti
   counts.values[kMul] = at.mul;
   counts.values[kAdd] = at.add;
   counts.approximate = 1u << kAdd | 1u << kTotalCost;
-  if (!priced.constraints_exact || (priced.chunk_of_12 && chunk != 12)) {
+  if (!priced.constraints_exact) {
     counts.approximate |= 1u << kConstraints | 1u << kInputs;
   }
-  if (!priced.mul_exact) counts.approximate |= 1u << kMul;
+  if (!priced.mul_exact || chunk > priced.mul_exact_chunk) counts.approximate |= 1u << kMul;
   return counts;
 }
 

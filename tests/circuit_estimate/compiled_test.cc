@@ -50,6 +50,16 @@ constexpr Compiled kCompiled[] = {
      "g (float[1,8,1,1] x) => (float[1,8,1,1] y) <float z = {0.0}> "
      "{ t = Max(x, z) y = ReduceMean<axes=[2,3]>(t) }",
      45, 3412},
+    {"sigmoid", "g (float[1,4] x) => (float[1,4] y) { y = Sigmoid(x) }", 39, 41235},
+    {"sigmoid of wide values",
+     "g (float[1,4] x) => (float[1,4] y) <float[1] w = {1.0}> "
+     "{ a = Add(x, x) b = Add(a, a) c = Add(b, b) d = Add(c, c) e = Add(d, d) f = Add(e, e) h = Add(f, f) "
+     "y = Sigmoid(h) }",
+     39, 41235},
+    {"hyperbolic tangent", "g (float[1,4] x) => (float[1,4] y) { y = Tanh(x) }", 43, 41303},
+    {"error function", "g (float[1,4] x) => (float[1,4] y) { y = Erf(x) }", 155, 41839},
+    {"exponential", "g (float[1,4] x) => (float[1,4] y) { y = Exp(x) }", 27, 41135},
+    {"hard swish", "g (float[1,4] x) => (float[1,4] y) { y = HardSwish(x) }", 33, 3292},
 };
 
 // total_assignments of the settings that EZKL 23.0.5 generates.
