@@ -46,6 +46,8 @@ struct NodeCounts {
   std::string
       unsupported;  // why the backend refuses the node; then the counts are 0 unless said there
   int bits = 0;     // that the node's values need, where the backend bounds them
+  bool narrowed = false;  // its bound was taken to be ModelView::NarrowBound
+  bool swapped = false;   // a Max or Min that is priced with its operands the other way round
 };
 
 struct RangeCounts {
@@ -93,10 +95,12 @@ absl::Span<const Backend* const> AllBackends();
 const Backend* FindBackend(absl::string_view name);
 
 // A factory for callers that know no estimator (slicer, lowering): facts and graph come with each
-// call. `bounds`, if given, are of the one graph that the pricers are made for, and must outlive them.
+// call. `bounds` and `narrow` (ModelView::EntryBound and NarrowBound), if given, are of the one graph that
+// the pricers are made for, and must outlive them.
 // `all_nodes`: each pricer is made to price every node, so weights may be read ahead, on several threads.
 absl::StatusOr<PricerFactory> MakePricerFactory(const Backend& backend, const Parameters& parameters,
-                                                EntryBounds bounds = nullptr, bool all_nodes = false);
+                                                EntryBounds bounds = nullptr, bool all_nodes = false,
+                                                EntryBounds narrow = nullptr);
 
 }  // namespace dsperse
 

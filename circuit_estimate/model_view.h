@@ -3,6 +3,7 @@
 #ifndef DSPERSE_CIRCUIT_ESTIMATE_MODEL_VIEW_H_
 #define DSPERSE_CIRCUIT_ESTIMATE_MODEL_VIEW_H_
 
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -60,6 +61,11 @@ class ModelView {
   // 1 unless set, as provers take it.
   double EntryBound(ValueId value) const { return entry_bounds_ ? entry_bounds_(value) : 1; }
   void set_entry_bounds(EntryBounds bounds) { entry_bounds_ = std::move(bounds); }
+  // They are set: circuits are priced as slices will be written, not as they are.
+  bool has_entry_bounds() const { return entry_bounds_ != nullptr; }
+  // What the bound of a value is made where it is compared with zero, if it is wider; infinity unless set.
+  double NarrowBound(ValueId value) const { return narrow_bounds_ ? narrow_bounds_(value) : INFINITY; }
+  void set_narrow_bounds(EntryBounds bounds) { narrow_bounds_ = std::move(bounds); }
 
   // A node of the main graph that computes nothing at proving time: all its outputs are constants.
   bool IsConstantNode(NodeId node);
@@ -80,6 +86,7 @@ class ModelView {
   bool guessed_sizes_ = false;
   bool asks_for_all_ = false;
   EntryBounds entry_bounds_;
+  EntryBounds narrow_bounds_;
 };
 
 // A list of nodes with what it reads from outside and what others read from it: a slice, or all.

@@ -48,6 +48,18 @@ class LiftWriter {
     Node("Sub", x, names[names.size() - 2], names.back());
     lifted_[x] = names.back();
   }
+  // Zeros of bounds up to 2^doublings, made of an element of `x`.
+  void AddZeros(const std::string& x, const NarrowingNames& names, int doublings) {
+    Ints(names.shape, -1);
+    Ints(names.starts, 0);
+    Ints(names.ends, 1);
+    Node("Reshape", x, names.shape, names.flat);
+    Node("Slice", names.flat, names.starts, names.element)->add_input(names.ends);
+    Node("Sub", names.element, names.element, names.zeros[0]);
+    for (size_t i = 1; i < static_cast<size_t>(doublings); ++i) {
+      Node("Add", names.zeros[i - 1], names.zeros[i - 1], names.zeros[i]);
+    }
+  }
   // Has `node`, which is not of a lift, read what was lifted.
   void Redirect(onnx::NodeProto* node) const {
     for (std::string& input : *node->mutable_input()) {
@@ -56,13 +68,22 @@ class LiftWriter {
   }
 
  private:
-  void Node(const char* op_type, const std::string& a, const std::string& b, const std::string& made) {
+  void Ints(const std::string& name, int64_t element) {
+    onnx::TensorProto* tensor = out_.add_initializer();
+    tensor->set_name(name);
+    tensor->set_data_type(onnx::TensorProto::INT64);
+    tensor->add_dims(1);
+    tensor->add_int64_data(element);
+  }
+  onnx::NodeProto* Node(const char* op_type, const std::string& a, const std::string& b,
+                        const std::string& made) {
     onnx::NodeProto* node = out_.add_node();
     node->set_op_type(op_type);
     node->set_name(made);  // the compiler keeps bounds by names of nodes
     node->add_input(a);
     node->add_input(b);
     node->add_output(made);
+    return node;
   }
 
   onnx::GraphProto& out_;
@@ -100,6 +121,7 @@ absl::StatusOr<Extractor> Extractor::Make(const Graph& graph, Facts& facts, cons
   }
   e.FindInterfaces();
   e.NameLifts();
+  e.NameNarrowings();
   return e;
 }
 
@@ -113,8 +135,13 @@ void Extractor::FindInterfaces() {
         out.initializers.push_back(v);
       }
     };
+    size_t narrowed = 0;
     for (int p = slice.begin; p < slice.end; ++p) {
       const NodeView node = graph_->node(plan_->order[static_cast<size_t>(p)]);
+      if (narrowed < slice.narrowings.size() && slice.narrowings[narrowed].node == node.id()) {
+        add(slice.narrowings[narrowed++].value);
+        continue;
+      }
       for (ValueId v : node.inputs()) add(v);
       std::vector<BlockId> bodies = node.bodies();
       for (size_t i = 0; i < bodies.size(); ++i) {
@@ -129,21 +156,60 @@ void Extractor::FindInterfaces() {
   }
 }
 
+std::string Extractor::Fresh(std::string name) {
+  while (graph_->FindValue(name).valid() || !made_names_.insert(name).second) name += '_';
+  return name;
+}
+
+namespace {
+
+// What a slice makes zeros of.
+ValueId ZeroSource(const Slice& slice) { return slice.inputs.front(); }
+
+int MostDoublings(const Slice& slice) {
+  int most = 0;
+  for (const Narrowing& narrowing : slice.narrowings) most = std::max(most, narrowing.to.doublings);
+  return most;
+}
+
+}  // namespace
+
+void Extractor::NameNarrowings() {
+  for (const Slice& slice : plan_->slices) {
+    if (slice.narrowings.empty()) continue;
+    const ValueId source = ZeroSource(slice);
+    const absl::string_view x = graph_->Name(source);
+    NarrowingNames& names = narrowing_names_[source.index];
+    if (names.zeros.empty()) {
+      names.shape = Fresh(absl::StrCat(x, "_one_axis"));
+      names.starts = Fresh(absl::StrCat(x, "_first"));
+      names.ends = Fresh(absl::StrCat(x, "_second"));
+      names.flat = Fresh(absl::StrCat(x, "_flat"));
+      names.element = Fresh(absl::StrCat(x, "_element"));
+    }
+    for (int d = static_cast<int>(names.zeros.size()); d < MostDoublings(slice); ++d) {
+      names.zeros.push_back(Fresh(absl::StrCat(x, "_element_zero_", d)));
+    }
+  }
+}
+
+std::vector<std::string> Extractor::OwnInitializers(int slice) const {
+  const Slice& planned = plan_->slices[static_cast<size_t>(slice)];
+  if (planned.narrowings.empty()) return {};
+  const NarrowingNames& names = narrowing_names_.at(ZeroSource(planned).index);
+  return {names.shape, names.starts, names.ends};
+}
+
 void Extractor::NameLifts() {
-  absl::flat_hash_set<std::string> made;
-  auto fresh = [&](std::string name) {
-    while (graph_->FindValue(name).valid() || !made.insert(name).second) name += '_';
-    return name;
-  };
   for (const Slice& slice : plan_->slices) {
     for (size_t i = 0; i < slice.lifts.size(); ++i) {
       if (slice.lifts[i].doublings == 0) continue;
       std::vector<std::string>& names = lift_names_[slice.inputs[i].index];
       if (!names.empty()) continue;
       const absl::string_view x = graph_->Name(slice.inputs[i]);
-      names.push_back(fresh(absl::StrCat(x, "_minus_itself")));
-      for (int d = 1; d < slice.lifts[i].doublings; ++d) names.push_back(fresh(absl::StrCat(x, "_zero_", d)));
-      names.push_back(fresh(absl::StrCat(x, "_lifted")));
+      names.push_back(Fresh(absl::StrCat(x, "_minus_itself")));
+      for (int d = 1; d < slice.lifts[i].doublings; ++d) names.push_back(Fresh(absl::StrCat(x, "_zero_", d)));
+      names.push_back(Fresh(absl::StrCat(x, "_lifted")));
     }
   }
 }
@@ -162,9 +228,26 @@ absl::StatusOr<std::string> Extractor::Extract(int index) const {
     if (slice.lifts[i].doublings == 0) continue;
     lifts.Add(std::string(graph_->Name(slice.inputs[i])), lift_names_.at(slice.inputs[i].index));
   }
+  const NarrowingNames* zeros = nullptr;
+  if (!slice.narrowings.empty()) {
+    const ValueId source = ZeroSource(slice);
+    zeros = &narrowing_names_.at(source.index);
+    lifts.AddZeros(std::string(graph_->Name(source)), *zeros, MostDoublings(slice));
+  }
+  size_t narrowed = 0, swapped = 0;
   for (int p = slice.begin; p < slice.end; ++p) {
     onnx::NodeProto* node = graph->add_node();
     *node = model_->graph().node(p);
+    if (narrowed < slice.narrowings.size() &&
+        slice.narrowings[narrowed].node == plan_->order[static_cast<size_t>(p)]) {
+      const Narrowing& narrowing = slice.narrowings[narrowed++];
+      node->set_input(0, zeros->zeros[static_cast<size_t>(narrowing.to.doublings - 1)]);
+      node->set_input(1, std::string(graph_->Name(narrowing.value)));
+    }
+    if (swapped < slice.swapped.size() && slice.swapped[swapped] == plan_->order[static_cast<size_t>(p)]) {
+      node->mutable_input()->SwapElements(0, 1);
+      ++swapped;
+    }
     if (!slice.lifts.empty()) lifts.Redirect(node);
     CollectDomains(*node, &domains);
   }

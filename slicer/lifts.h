@@ -13,6 +13,7 @@
 #include "fold/ops/facts.h"
 #include "fold/ops/range.h"
 #include "slicer/lift.h"
+#include "slicer/narrowing.h"
 
 namespace dsperse {
 
@@ -22,6 +23,8 @@ struct LiftOptions {
   std::optional<double> assumed = 1000;
   // By name: values that lie within ±this.
   std::map<std::string, double> given;
+  // Bounds begin anew at comparisons with zero (narrowing.h).
+  bool narrow = true;
 };
 
 class Lifts {
@@ -34,8 +37,21 @@ class Lifts {
   // For `value` as the input of a slice. Values that hold no floats are not lifted. The least of the
   // bounds that are known decides.
   Lift Of(ValueId value);
+  // For `value` where it is compared with zero inside of a slice. The least of the bounds that are known
+  // decides; what is assumed of it is kAssumedInside, or LiftOptions::assumed where that is more.
+  Narrow Inside(ValueId value);
+
+  // Assumed of values inside of slices: what a half-precision network can hold, 65,504, but for rounding.
+  static constexpr double kAssumedInside = 64000;
 
  private:
+  struct Known {
+    double magnitude;
+    BoundSource source;
+  };
+  // None: nothing is known.
+  std::optional<Known> Least(ValueId value, std::optional<double> assumed);
+
   const Graph& graph_;
   Facts& facts_;
   const LiftOptions options_;

@@ -9,6 +9,7 @@
 #include "fold/ir/status_macros.h"
 #include "fold/ops/interpreter.h"
 #include "fold/ops/op.h"
+#include "fold/ops/zero_comparison.h"
 #include "fold/passes/eliminate_dead_nodes.h"
 #include "nlohmann/json.hpp"
 #include "slicer/constants.h"
@@ -89,6 +90,23 @@ void WarnOfLargeSlices(Prepared* prepared) {
   }
 }
 
+// How far values inside of slices may reach where that isn't proven.
+void TellOfNarrowings(Prepared* prepared) {
+  size_t number = 0;
+  double least = 0;
+  for (const Slice& slice : prepared->plan.slices) {
+    for (const Narrowing& narrowing : slice.narrowings) {
+      if (narrowing.to.source == BoundSource::kProven) continue;
+      least = number++ == 0 ? narrowing.to.bound() : std::min(least, narrowing.to.bound());
+    }
+  }
+  if (number == 0) return;
+  prepared->assumptions.push_back(absl::StrCat(
+      "what ", number, number == 1 ? " Relu compares" : " Relus compare",
+      " is taken, not proven, to lie within ±", least,
+      number == 1 ? "" : " or more", ": larger values can be proven as others, in proofs that verify"));
+}
+
 // Of the slices that are proven: which begin with values that no proof of ours bounds, and which are not
 // lifted at all, so that the compiler takes their inputs to lie within ±1 (lift.h).
 void TellOfInputBounds(Prepared* prepared) {
@@ -109,6 +127,7 @@ void TellOfInputBounds(Prepared* prepared) {
     if (none) bare.push_back(static_cast<int>(i));
     else if (assumes) assumed.push_back(static_cast<int>(i));
   }
+  TellOfNarrowings(prepared);
   if (!assumed.empty()) {
     prepared->assumptions.push_back(absl::StrCat(
         "what enters ", assumed.size() == 1 ? "slice " : "slices ", SliceList(assumed),
@@ -144,6 +163,40 @@ absl::StatusOr<std::shared_ptr<KnownLifts>> FindLifts(const PrepareOptions& opti
                            ParseInputRanges(options.fold_options.input_ranges, graph));
   known->lifts = std::make_unique<Lifts>(&graph, prepared->facts.get(), &known->inputs, options.lift);
   return known;
+}
+
+// Comparisons can be narrowed where slices are sure to have an input to make zeros of: all that is computed are
+// floats. And Slice and Max must have their present forms.
+bool CanNarrow(const Graph& graph, Facts* facts) {
+  constexpr int64_t kLeastOpset = 10;
+  if (graph.opset() < kLeastOpset) return false;
+  for (int32_t i = 0; i < graph.ValueLimit(); ++i) {
+    const ValueId v{i};
+    if (!graph.IsLive(v) || graph.BlockOf(v) != graph.main() || facts->ConstantOf(v) != nullptr) continue;
+    if (facts->TypeOf(v) != DType::kFloat) return false;
+  }
+  return true;
+}
+
+// How the plan was priced to write comparisons.
+absl::Status FindComparisons(const Backend& backend, const Parameters& parameters, Lifts& lifts,
+                            Prepared* prepared) {
+  ModelView view(prepared->graph.get(), prepared->facts.get());
+  view.set_entry_bounds(prepared->entry_bounds);
+  view.set_narrow_bounds(prepared->narrow_bounds);
+  for (Slice& slice : prepared->plan.slices) {
+    if (!slice.provable || !slice.arithmetic) continue;
+    const Range range = MakeRange(view, prepared->plan.order, static_cast<size_t>(slice.begin),
+                                  static_cast<size_t>(slice.end));
+    DSPERSE_ASSIGN_OR_RETURN(const RangeCounts counts, backend.CountRange(view, range, parameters));
+    for (const NodeCounts& node : counts.nodes) {
+      if (node.swapped) slice.swapped.push_back(node.node);
+      if (!node.narrowed) continue;
+      const ValueId x = ComparedWithZero(*prepared->facts, prepared->graph->node(node.node));
+      slice.narrowings.push_back({node.node, x, lifts.Inside(x)});
+    }
+  }
+  return absl::OkStatus();
 }
 
 void Warn(Prepared* prepared) {
@@ -252,9 +305,13 @@ absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options) {
   if (options.fold && options.lower && !as_dsperse && target != nullptr && target->name() == kLifted) {
     DSPERSE_ASSIGN_OR_RETURN(known, FindLifts(options, &out));
     out.entry_bounds = [known](ValueId v) { return known->lifts->Of(v).bound(); };
+    if (options.lift.narrow && CanNarrow(*out.graph, out.facts.get())) {
+      out.narrow_bounds = [known](ValueId v) { return known->lifts->Inside(v).bound(); };
+    }
   }
   DSPERSE_ASSIGN_OR_RETURN(const PricerFactory lifted_factory,
-                           MakePricerFactory(*backend, parameters, out.entry_bounds, /*all_nodes=*/true));
+                           MakePricerFactory(*backend, parameters, out.entry_bounds, /*all_nodes=*/true,
+                                             out.narrow_bounds));
   const std::unique_ptr<RangePricer> pricer = lifted_factory(*out.graph, *out.facts);
   DSPERSE_ASSIGN_OR_RETURN(out.plan, MakePlan(*out.graph, *out.facts, *pricer, out.plan_options));
   out.plan_options.dsperse_estimate = nullptr;
@@ -263,6 +320,9 @@ absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options) {
     for (ValueId v : slice.inputs) slice.lifts.push_back(known->lifts->Of(v));
   }
   DSPERSE_RETURN_IF_ERROR(out.graph->SetOrder(out.graph->main(), out.plan.order));
+  if (known != nullptr) {
+    DSPERSE_RETURN_IF_ERROR(FindComparisons(*backend, parameters, *known->lifts, &out));
+  }
   Warn(&out);
   return out;
 }

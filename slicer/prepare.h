@@ -53,6 +53,8 @@ struct Prepared {
   std::string backend;
   // What values are bounded by where a slice begins with them; empty where slices are not lifted.
   std::function<double(ValueId)> entry_bounds;
+  // What bounds are made at comparisons with zero (narrowing.h); empty where none are.
+  std::function<double(ValueId)> narrow_bounds;
   std::vector<std::string> notices;   // what was decided for the user
   std::vector<std::string> assumptions;  // what proofs of the slices rest on; no concern of who only counts
   std::vector<std::string> warnings;  // what is likely to go wrong further on

@@ -139,6 +139,7 @@ class ColumnPricer {
         parameters_(parameters),
         view_(prepared.graph.get(), prepared.facts.get()) {
     view_.set_entry_bounds(prepared.entry_bounds);
+    view_.set_narrow_bounds(prepared.narrow_bounds);
   }
 
   absl::Status Fill(ReportColumn* column) {

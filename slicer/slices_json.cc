@@ -67,6 +67,11 @@ Json SlicesJson(const Graph& graph, Facts& facts, const Plan& plan, const PlanOp
       out["inputs"][k]["bound"] = slice.lifts[k].bound();
       out["inputs"][k]["bound_source"] = std::string(BoundSourceName(slice.lifts[k].source));
     }
+    for (const Narrowing& narrowing : slice.narrowings) {
+      out["narrowed"].push_back({{"name", std::string(graph.Name(narrowing.value))},
+                                 {"bound", narrowing.to.bound()},
+                                 {"bound_source", std::string(BoundSourceName(narrowing.to.source))}});
+    }
     out["outputs"] = TensorsJson(graph, facts, slice.outputs);
     out["input_elements"] = slice.input_elements;
     out["output_elements"] = slice.output_elements;

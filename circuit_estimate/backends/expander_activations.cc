@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "circuit_estimate/backends/expander_counter.h"
 #include "circuit_estimate/shapes.h"
+#include "fold/ops/zero_comparison.h"
 
 namespace dsperse {
 namespace {
@@ -20,7 +21,20 @@ constexpr uint64_t kKeptReaders = 10;
 double ExpanderCounter::Activation(const Node& node, Priced* priced) {
   const NodeView& view = node.view;
   const absl::string_view op = view.op_type();
-  const double in = BoundOf(view.input(0));
+  double in = BoundOf(view.input(0));
+  if ((op == "Max" || op == "Min") && view.num_inputs() == 2 && view_.has_entry_bounds()) {
+    // The first operand's bound is the result's: slices are written with the wider one first.
+    const double other = BoundOf(view.input(1));
+    priced->swapped = other > in;
+    in = std::max(in, other);
+  }
+  if (const ValueId x = ComparedWithZero(view_.facts(), view); x.valid()) {
+    if (const double narrow = view_.NarrowBound(x); narrow < BoundOf(x)) {
+      in = narrow;
+      priced->narrowed = true;
+      priced->swapped = false;
+    }
+  }
   const Count n = node.n;
   ExpanderCost& cost = priced->cost;
   const int bits = Need(in, priced);
@@ -34,7 +48,9 @@ double ExpanderCounter::Activation(const Node& node, Priced* priced) {
     // (M − a)·(M − b) by terms. A constant is a whole number to the tool, below 1 it is 0.
     const ValueId a = view.input(0);
     const ValueId b = view.input(1);
-    if (!view_.IsConstant(a) && !view_.IsConstant(b)) {
+    if (zeros_.contains(a) || zeros_.contains(b)) {
+      cost.mul += Count(3) * n;
+    } else if (!view_.IsConstant(a) && !view_.IsConstant(b)) {
       cost.mul += Count(5) * n;
     } else {
       const ValueId operand = view_.IsConstant(a) ? a : b;

@@ -259,6 +259,8 @@ class ExpanderBackend : public Backend {
       node.counts = NodeCountsAt(priced[i], chunk, options);
       node.unsupported = !priced[i].refused.empty() ? priced[i].refused : priced[i].too_wide;
       node.bits = priced[i].bits;
+      node.narrowed = priced[i].narrowed;
+      node.swapped = priced[i].swapped;
       result.nodes.push_back(std::move(node));
     }
     // The choice of the chunk is a guess of the compiler's; what depends on it is not exact.

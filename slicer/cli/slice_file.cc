@@ -127,6 +127,8 @@ absl::StatusOr<SlicedFile> SliceOnce(const SliceJob& job, bool write, bool check
                                      CliContext& context) {
   PrepareOptions options = job.prepare;
   options.fold_options.pass_options.check_weights = check_weights;
+  // Slices that DSperse makes by itself have neither lifts nor narrowings, and would not compile without.
+  options.lift.narrow = options.lift.narrow && !job.write.lazy;
   context.Progress("loading …");
   DSPERSE_ASSIGN_OR_RETURN(LoadedModel model, Load(job.model, context));
   Receipt receipt;

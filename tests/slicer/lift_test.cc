@@ -229,6 +229,7 @@ TEST(Lift, ThePlannersPriceIsThatOfTheFile) {
     const Facts& facts = *prepared->facts;
     ModelView view(prepared->graph.get(), const_cast<Facts*>(&facts));
     view.set_entry_bounds(prepared->entry_bounds);
+    view.set_narrow_bounds(prepared->narrow_bounds);
     for (size_t i = 0; i < slices->slices.size(); ++i) {
       const Slice& slice = prepared->plan.slices[i];
       const Graph& graph = slices->slices[i].graph;

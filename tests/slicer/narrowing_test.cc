@@ -1,0 +1,218 @@
+// Comparisons of slices: bounds that begin anew, operands in the order that the compiler needs.
+#include "slicer/narrowing.h"
+
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "circuit_estimate/backend.h"
+#include "circuit_estimate/estimate_graph.h"
+#include "fold/ops/compare.h"
+#include "fold/ops/interpreter.h"
+#include "fold/ops/sample_inputs.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "slicer/lifts.h"
+#include "slicer/metadata.h"
+#include "slicer/prepare.h"
+#include "slicer/verify_slices.h"
+#include "tests/support/files.h"
+#include "tests/support/parse.h"
+#include "tests/support/temp_dir.h"
+
+namespace dsperse {
+namespace {
+
+using ::dsperse::testing::Ops;
+using ::dsperse::testing::ParseGraph;
+using ::dsperse::testing::ReadAll;
+using ::dsperse::testing::TempDir;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::Pair;
+using ::testing::SizeIs;
+
+// Layers whose bounds grow by 2^10 each: 19 bits and 10 for the lift, then 64 are passed at the fourth.
+std::string Chain(int layers) {
+  std::string text =
+      "g (float[1,2,3,3] x) => (float[1,2,3,3] y)"
+      " <float[2,2,1,1] w = {500, -524, 1000, 24}, float[2] b = {0.5, -1}> {";
+  std::string last = "x";
+  for (int i = 0; i < layers; ++i) {
+    const std::string result = i + 1 == layers ? "y" : absl::StrCat("r", i);
+    absl::StrAppend(&text, " c", i, " = Conv <kernel_shape = [1, 1]> (", last, ", w, b) ", result, " = Relu(c", i, ")");
+    last = result;
+  }
+  return text + " }";
+}
+
+struct Written {
+  Prepared prepared;
+  LoadedSlices slices;
+  std::string metadata;
+};
+
+Written Write(const std::string& model, const PrepareOptions& options) {
+  auto prepared = Prepare(ParseGraph(model), options);
+  EXPECT_TRUE(prepared.ok()) << prepared.status();
+  TempDir dir;
+  EXPECT_TRUE(WriteSlices(*prepared, dir.File("s")).ok());
+  auto slices = LoadSlices(dir.File("s"));
+  EXPECT_TRUE(slices.ok()) << slices.status();
+  return {*std::move(prepared), *std::move(slices), ReadAll(dir.File("s/metadata.msgpack"))};
+}
+
+TEST(NarrowTo, HasRoomForTheValueAndForRounding) {
+  EXPECT_EQ(NarrowTo(0, BoundSource::kProven).bound(), 2);
+  EXPECT_EQ(NarrowTo(1.9, BoundSource::kProven).bound(), 2);
+  EXPECT_EQ(NarrowTo(2, BoundSource::kProven).bound(), 4);
+  EXPECT_EQ(NarrowTo(Lifts::kAssumedInside, BoundSource::kAssumed).bound(), 65536);
+  for (double magnitude : {0.25, 3.0, 7.99, 1e3, 1e9}) {
+    const Narrow narrow = NarrowTo(magnitude, BoundSource::kGiven);
+    EXPECT_GE(narrow.bound(), magnitude * (1 + 1.0 / 64));
+    EXPECT_LT(narrow.bound(), std::max(4.0, magnitude * 2.04));
+  }
+  // Nothing is known: the value keeps the bound it has.
+  EXPECT_EQ(NarrowTo(std::numeric_limits<double>::infinity(), BoundSource::kGiven).doublings, 0);
+  EXPECT_EQ(Narrow().bound(), std::numeric_limits<double>::infinity());
+}
+
+TEST(Narrowing, RelusLetOneSliceHoldAllLayers) {
+  PrepareOptions options;
+  options.lift.narrow = false;
+  EXPECT_THAT(Write(Chain(8), options).prepared.plan.slices, SizeIs(3));
+  options.lift.narrow = true;
+  const Written written = Write(Chain(8), options);
+  ASSERT_THAT(written.prepared.plan.slices, SizeIs(1));
+  const Slice& slice = written.prepared.plan.slices[0];
+  // The first Relu's own bound, 2^20, is wider too.
+  ASSERT_THAT(slice.narrowings, SizeIs(8));
+  EXPECT_LE(slice.bits, 18 + 16 + 10 + 2);
+  const Graph& graph = written.slices.slices[0].graph;
+  for (const Narrowing& narrowing : slice.narrowings) {
+    EXPECT_EQ(narrowing.to.bound(), 65536);
+    const NodeView max = graph.node(graph.Producer(
+        graph.FindValue(written.prepared.graph->Name(written.prepared.graph->node(narrowing.node).output(0)))));
+    EXPECT_EQ(graph.Name(max.input(0)), "x_element_zero_15");
+    EXPECT_EQ(graph.Name(max.input(1)), written.prepared.graph->Name(narrowing.value));
+  }
+  EXPECT_THAT(*CheckSlices(written.slices), IsEmpty());
+  EXPECT_THAT(written.prepared.assumptions, Contains(HasSubstr("8 Relus")));
+  // model.onnx stays the model.
+  EXPECT_THAT(Ops(written.slices.whole.graph), Not(HasSubstr("Slice")));
+}
+
+TEST(Narrowing, EveryBitStaysAndShapesAreTraced) {
+  const Written written = Write(Chain(5), {});
+  for (uint64_t seed = 0; seed < 4; ++seed) {
+    const auto inputs = SampleInputs(written.slices.whole.graph, seed);
+    ASSERT_TRUE(inputs.ok());
+    const auto chained = RunSlices(written.slices, *inputs);
+    const auto whole = RunGraph(written.slices.whole.graph, *inputs);
+    ASSERT_TRUE(chained.ok() && whole.ok()) << chained.status() << whole.status();
+    EXPECT_TRUE(*SameBits((*chained)[0], (*whole)[0]));
+  }
+  const auto metadata = DecodeMetadata(written.metadata);
+  ASSERT_TRUE(metadata.ok());
+  EXPECT_THAT(metadata->traced_shapes, Contains(Pair("x_flat", Dims{18})));
+  for (const char* name : {"x_element", "x_element_zero_0", "x_element_zero_15"}) {
+    EXPECT_THAT(metadata->traced_shapes, Contains(Pair(name, Dims{1}))) << name;
+    EXPECT_THAT(metadata->traced_types, Contains(Pair(name, 1))) << name;
+  }
+}
+
+TEST(Narrowing, OnlyWhereTheBoundIsWider) {
+  // 1,025 times 2 is below 65,536.
+  const Written written = Write(
+      "g (float[1,1,2,2] x) => (float[1,1,2,2] y) <float[1,1,1,1] w = {2}> "
+      "{ c = Conv <kernel_shape = [1, 1]> (x, w) y = Relu(c) }",
+      {});
+  EXPECT_THAT(written.prepared.plan.slices[0].narrowings, IsEmpty());
+  EXPECT_THAT(Ops(written.slices.slices[0].graph), Not(HasSubstr("Slice")));
+}
+
+TEST(Narrowing, GivenAndProvenBoundsDecideWhereTheyAreKnown) {
+  PrepareOptions options;
+  options.lift.given["c1"] = 3;
+  Written written = Write(Chain(4), options);
+  // Behind it the compiler's own bound is narrow enough for a layer.
+  ASSERT_THAT(written.prepared.plan.slices[0].narrowings, SizeIs(3));
+  EXPECT_EQ(written.prepared.plan.slices[0].narrowings[1].to.bound(), 4);
+  EXPECT_EQ(written.prepared.plan.slices[0].narrowings[1].to.source, BoundSource::kGiven);
+  // Nothing assumed, nothing proven: no value begins anew.
+  options = {};
+  options.lift.assumed.reset();
+  EXPECT_THAT(Write(Chain(3), options).prepared.plan.slices[0].narrowings, IsEmpty());
+  // Proven ones count.
+  options.fold_options.input_ranges = {"-0.0001,0.0001"};
+  written = Write(Chain(3), options);
+  ASSERT_FALSE(written.prepared.plan.slices[0].narrowings.empty());
+  EXPECT_EQ(written.prepared.plan.slices[0].narrowings[0].to.source, BoundSource::kProven);
+  // Assumed of what enters, so also of what is inside.
+  options = {};
+  options.lift.assumed = 1e6;
+  written = Write(Chain(4), options);
+  ASSERT_FALSE(written.prepared.plan.slices[0].narrowings.empty());
+  EXPECT_EQ(written.prepared.plan.slices[0].narrowings[0].to.bound(), 1 << 20);
+}
+
+// JSTprove bounds the result of a comparison by its first operand: Max(sigmoid(x), x) was proven with other values.
+TEST(Comparisons, TheWiderOperandComesFirst) {
+  const struct {
+    const char* model;
+    const char* first;
+  } cases[] = {
+      {"g (float[4] x) => (float[4] y) { s = Sigmoid(x) y = Max(s, x) }", "x_lifted"},
+      {"g (float[4] x) => (float[4] y) { s = Sigmoid(x) y = Max(x, s) }", "x_lifted"},
+      {"g (float[4] x) => (float[4] y) { s = Sigmoid(x) y = Min(s, x) }", "x_lifted"},
+      {"g (float[4] x) => (float[4] y) <float z = {0}> { y = Max(z, x) }", "x_lifted"},
+      {"g (float[4] x) => (float[4] y) <float z = {0}> { y = Min(z, x) }", "x_lifted"},
+      {"g (float[4] x) => (float[4] y) { t = Add(x, x) y = Max(x, t) }", "t"},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.model);
+    PrepareOptions options;
+    options.plan.policy = Policy::kWhole;
+    const Written written = Write(c.model, options);
+    const Graph& graph = written.slices.slices[0].graph;
+    const NodeView node = graph.node(graph.Producer(graph.FindValue("y")));
+    EXPECT_EQ(graph.Name(node.input(0)), c.first);
+    EXPECT_EQ(node.num_inputs(), 2);
+    const auto inputs = SampleInputs(written.slices.whole.graph, 1);
+    const auto chained = RunSlices(written.slices, *inputs), whole = RunGraph(written.slices.whole.graph, *inputs);
+    ASSERT_TRUE(chained.ok() && whole.ok());
+    EXPECT_TRUE(*SameBits((*chained)[0], (*whole)[0]));
+  }
+}
+
+// The planner's price, before anything is written, is that of the file.
+TEST(Comparisons, ThePlannersPriceIsThatOfTheFile) {
+  const Backend* backend = FindBackend("jstprove_expander");
+  for (const std::string& model :
+       {Chain(6), std::string("g (float[4] x) => (float[4] y) { t = Add(x, x) m = Max(x, t) y = Relu(m) }")}) {
+    SCOPED_TRACE(model);
+    const Written written = Write(model, {});
+    ModelView view(written.prepared.graph.get(), written.prepared.facts.get());
+    view.set_entry_bounds(written.prepared.entry_bounds);
+    view.set_narrow_bounds(written.prepared.narrow_bounds);
+    const Slice& slice = written.prepared.plan.slices[0];
+    const Graph& graph = written.slices.slices[0].graph;
+    Facts own(&graph);
+    const auto estimate = EstimateGraph(graph, own, *backend, Parameters(backend->parameters()));
+    ASSERT_TRUE(estimate.ok()) << estimate.status();
+    EXPECT_EQ(slice.bits, estimate->bits);
+    const Range range = MakeRange(view, written.prepared.plan.order, static_cast<size_t>(slice.begin),
+                                  static_cast<size_t>(slice.end));
+    const auto counts = backend->CountRange(view, range, Parameters(backend->parameters()));
+    ASSERT_TRUE(counts.ok()) << counts.status();
+    for (size_t k = 0; k < backend->metrics().size(); ++k) {
+      EXPECT_EQ(counts->total.values[k].value(), estimate->total.values[k].value()) << backend->metrics()[k].name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace dsperse
