@@ -113,7 +113,7 @@ class NodeView {
   // NotFound when absent.
   absl::StatusOr<Tensor> TensorAttr(absl::string_view name) const;
   std::vector<std::string> AttrNames() const;
-  const onnx::NodeProto& proto() const;  // its input and output names may be out of date
+  const onnx::NodeProto& proto() const;  // until another node's is asked for; names of values may be out of date
 
  private:
   friend class Graph;

@@ -279,19 +279,17 @@ std::string Graph::Rep::Where(NodeId id) const {
 }
 
 const onnx::NodeProto& Graph::Rep::Proto(NodeId id) {
-  NodeRep& node = at(id);
-  if (node.proto == nullptr) {
-    node.proto = NewMessage<onnx::NodeProto>();
+  if (parsed_node != id) {
     // Can't fail: what is stored was read or written by the same library, or is plain.
-    (void)node.proto->ParsePartialFromArray(node.wire.data(), static_cast<int>(node.wire.size()));
+    (void)parsed.ParsePartialFromArray(at(id).wire.data(), static_cast<int>(at(id).wire.size()));
+    parsed_node = id;
   }
-  return *node.proto;
+  return parsed;
 }
 
 void Graph::Rep::Store(NodeId id, const onnx::NodeProto& proto) {
-  NodeRep& node = at(id);
-  node.wire = pool.Add(proto.SerializePartialAsString());
-  node.proto = nullptr;
+  at(id).wire = pool.Add(proto.SerializePartialAsString());
+  if (parsed_node == id) parsed_node = NodeId{};
 }
 
 absl::Status Graph::Rep::DecodeConstant(NodeId id, absl::string_view where) {

@@ -41,7 +41,6 @@ struct alignas(64) NodeRep {
   absl::string_view name;
   BlockId block;
   NodeId prev;
-  onnx::NodeProto* proto = nullptr;  // `wire` parsed, once somebody has asked; in Rep::arena
 };
 
 struct alignas(64) ValueRep {
@@ -178,6 +177,11 @@ struct Graph::Rep {
   bool frozen = false;
   std::vector<int32_t> positions;  // SortBlock's
 
+  // The wire of one node, parsed: inference asks for one after the other, and all of them would be the most of what a
+  // large graph takes.
+  onnx::NodeProto parsed;
+  NodeId parsed_node;
+
   // What AllNodes answered, until a list of nodes changes: following the lists of a large graph takes as long as
   // a simple pass.
   std::vector<NodeId> all_nodes;
@@ -229,6 +233,7 @@ struct Graph::Rep {
   absl::StatusOr<Tensor> DecodeTensor(absl::string_view wire, absl::string_view where);
   absl::StatusOr<Tensor> DecodeSparse(absl::string_view wire, absl::string_view where);
   std::string Where(NodeId id) const;  // "model.onnx: node 'conv1' (Conv)"
+  // Valid until another node's is asked for.
   const onnx::NodeProto& Proto(NodeId id);
   // Replaces the node's bytes by those of `proto`.
   void Store(NodeId id, const onnx::NodeProto& proto);
