@@ -1,5 +1,7 @@
 #include "fold/ops/schema_guards.h"
 
+#include <algorithm>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <utility>
@@ -38,14 +40,19 @@ absl::Status CheckCounts(const onnx::OpSchema& schema, const NodeView& node,
   return absl::OkStatus();
 }
 
+bool IsAmong(absl::string_view name, std::initializer_list<absl::string_view> names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 // Attributes that count or divide.
 bool MustBePositive(absl::string_view name) {
-  for (absl::string_view positive :
-       {"strides", "dilations", "kernel_shape", "group", "blocksize", "num_outputs", "pooled_shape",
-        "num_heads", "q_num_heads", "kv_num_heads", "num_groups"}) {
-    if (name == positive) return true;
-  }
-  return false;
+  return IsAmong(name, {"strides", "dilations", "kernel_shape", "group", "blocksize", "num_outputs", "pooled_shape",
+                        "num_heads", "q_num_heads", "kv_num_heads", "num_groups"});
+}
+
+// Attributes whose numbers are added to sizes or multiplied.
+bool EntersSizes(absl::string_view name) {
+  return IsAmong(name, {"pads", "output_padding", "output_shape", "kernel_shape", "strides", "dilations"});
 }
 
 absl::Status CheckAttributes(const onnx::OpSchema& schema, const NodeView& node) {
@@ -125,10 +132,11 @@ absl::Status CheckSizes(const NodeView& node, absl::Span<const Fact* const> inpu
       return Invalid(absl::StrCat("input 0: ", elements.status().message()));
     }
   }
-  for (absl::string_view name : {"pads", "output_padding", "output_shape", "kernel_shape", "strides", "dilations"}) {
-    for (int64_t number : node.Ints(name)) {
+  for (const onnx::AttributeProto& attribute : node.proto().attribute()) {
+    if (!EntersSizes(attribute.name())) continue;
+    for (int64_t number : attribute.ints()) {
       if (number > kLargestParameter || number < -kLargestParameter) {
-        return Invalid(absl::StrCat(name, " of ", number));
+        return Invalid(absl::StrCat(attribute.name(), " of ", number));
       }
     }
   }
