@@ -86,9 +86,11 @@ absl::Status ReadBounds(const std::string& path, LoadedSlices* out) {
   DSPERSE_ASSIGN_OR_RETURN(const std::string text, ReadWhole(path));
   const nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   const absl::Status wrong = absl::InvalidArgumentError(absl::StrCat(path, ": is not an account of these slices"));
-  if (!json.is_object() || !json.contains("slices") || json["slices"].size() != out->slices.size()) return wrong;
-  for (size_t i = 0; i < out->slices.size(); ++i) {
-    const nlohmann::json& slice = json["slices"][i];
+  if (!json.is_object() || !json.contains("slices")) return wrong;
+  const nlohmann::json& slices = json["slices"];
+  if (!slices.is_array() || slices.size() != out->slices.size()) return wrong;
+  for (size_t i = 0; i < slices.size(); ++i) {
+    const nlohmann::json& slice = slices[i];
     if (!slice.is_object() || !slice.contains("inputs") || !slice["inputs"].is_array()) return wrong;
     for (const nlohmann::json& input : slice["inputs"]) {
       if (!input.is_object() || !input.contains("bound")) continue;

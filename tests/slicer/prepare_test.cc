@@ -242,6 +242,22 @@ TEST_F(PrepareTest, PathsThatLeaveTheDirectoryAreRefused) {
   EXPECT_THAT(std::string(LoadSlices(Path("s")).status().message()), HasSubstr("symbolic link"));
 }
 
+TEST_F(PrepareTest, AnotherFileInThePlaceOfTheAccountIsRefused) {
+  PrepareOptions options;
+  options.plan.policy = Policy::kWhole;
+  const auto prepared = Prepare(ParseGraph(kNet), options);
+  ASSERT_TRUE(WriteSlices(*prepared, Path("s")).ok());
+  for (const char* text :
+       {"", "no JSON", "[]", "{}", R"({"slices": 1})", R"({"slices": {"a": 1}})", R"({"slices": []})",
+        R"({"slices": [1]})", R"({"slices": [{"inputs": {}}]})", R"({"slices": [{"inputs": [{"bound": "1"}]}]})",
+        R"({"slices": [{"inputs": [{"bound": 1, "name": 2}]}]})"}) {
+    std::ofstream(Path("s") + "/slices.json") << text;
+    const absl::Status status = LoadSlices(Path("s")).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text << ": " << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("slices.json: is not an account of these slices"));
+  }
+}
+
 TEST_F(PrepareTest, UnknownBackendAndTargetAreNamed) {
   PrepareOptions options;
   options.backend = "abacus";
