@@ -126,12 +126,15 @@ absl::StatusOr<Difference> Compare(const Tensor& a, const Tensor& b, double rela
 }  // namespace
 
 absl::StatusOr<Difference> CompareTensors(const Tensor& a, const Tensor& b, double tolerance) {
-  return Compare(a, b, 0, 0, [&](const Scan& scan) -> std::string {
-    const double allowed = tolerance * std::max(1e-6, scan.max_a);
-    if (scan.max_absolute <= allowed) return "";
-    return absl::StrCat("element ", scan.worst, " is off by ", scan.max_absolute, ", allowed is ",
-                        allowed);
-  });
+  double allowed = 0;
+  DSPERSE_ASSIGN_OR_RETURN(Difference difference, Compare(a, b, 0, 0, [&](const Scan& scan) -> std::string {
+                             allowed = tolerance * std::max(1e-6, scan.max_a);
+                             if (scan.max_absolute <= allowed) return "";
+                             return absl::StrCat("element ", scan.worst, " is off by ", scan.max_absolute,
+                                                 ", allowed is ", allowed);
+                           }));
+  difference.allowed = allowed;
+  return difference;
 }
 
 absl::StatusOr<Difference> CompareElements(const Tensor& a, const Tensor& b, double relative,

@@ -19,6 +19,8 @@ struct Difference {
   // `max_relative` is the largest |a − b| / |a| where a ≠ 0.
   double max_absolute = 0;
   double max_relative = 0;
+  // Of CompareTensors and floats: what `max_absolute` may be.
+  double allowed = 0;
   // The element (row-major) where |a − b| is largest, or the first of a kind that can't match (NaN
   // against a number, another infinity); −1 if all are equal.
   int64_t worst_element = -1;

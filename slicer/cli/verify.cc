@@ -163,6 +163,7 @@ Json ToJson(const VerifyFlags& flags, const Verification& verification) {
     outputs.push_back({{"name", output.name},
                        {"same", output.worst.agree},
                        {"max_absolute", output.worst.max_absolute},
+                       {"allowed", output.worst.allowed},
                        {"max_relative", output.worst.max_relative},
                        {"sample", output.sample},
                        {"reason", output.worst.reason}});
@@ -200,13 +201,11 @@ void Print(const VerifyFlags& flags, const Verification& verification, CliContex
   std::ostream& out = context.out();
   for (const std::string& line : verification.interface) out << "interface: " << OneLine(line) << "\n";
   TextTable table("lrrl");
-  table.Row({"output", "max |a-b|", "max |a-b|/|a|", ""});
+  table.Row({"output", "max |a-b|", "allowed", ""});
   for (const OutputDifference& output : verification.result.outputs) {
-    table.Row({output.name, absl::StrFormat("%.3g", output.worst.max_absolute),
-               absl::StrFormat("%.3g", output.worst.max_relative),
-               output.worst.agree ? "same"
-                                  : absl::StrCat("differs: ", output.worst.reason, ", sample ",
-                                                 output.sample)});
+    table.Row(
+        {output.name, absl::StrFormat("%.3g", output.worst.max_absolute), absl::StrFormat("%.3g", output.worst.allowed),
+         output.worst.agree ? "same" : absl::StrCat("differs: ", output.worst.reason, ", sample ", output.sample)});
   }
   if (!verification.result.outputs.empty()) out << table.ToString();
   const VerifyResult& result = verification.result;
@@ -256,7 +255,7 @@ void AddVerifyCommand(CLI::App& app, CliContext& context) {
                    "Take the inputs from there instead: input_0.pb, … or {\"input_data\": …}")
       ->type_name("DIR|FILE.json");
   TakesNonNegative(command->add_option("--tolerance", flags->tolerance,
-                                       "Floats may differ by this part of the largest value (1e-4)"));
+                                       "Floats may differ by this part of the output's largest magnitude (1e-4)"));
   AddInputShapeFlags(*command, flags->shapes);
   command->add_flag("--json", flags->json, "As one JSON object");
   command->callback([flags, &context] {

@@ -58,6 +58,12 @@ TEST(VerifyCommand, TheToleranceDecides) {
   EXPECT_EQ(Cli({"verify", a, b}).code, 6);
   EXPECT_EQ(Cli({"verify", a, b, "--tolerance", "0.1"}).code, 0);
   EXPECT_EQ(Cli({"verify", a, a, "--tolerance", "0"}).code, 0);
+  // What is told beside the difference is what decides: a tenth of the largest |y|.
+  const auto output = nlohmann::json::parse(Cli({"verify", a, b, "--tolerance", "0.1", "--json"}).out)["outputs"][0];
+  EXPECT_GT(output["allowed"], output["max_absolute"]);
+  const auto beyond = nlohmann::json::parse(Cli({"verify", a, b, "--tolerance", "0.0001", "--json"}).out)["outputs"][0];
+  EXPECT_LT(beyond["allowed"], beyond["max_absolute"]);
+  EXPECT_THAT(Cli({"verify", a, a}).out, HasSubstr("output  max |a-b|   allowed"));
   EXPECT_EQ(Cli({"verify", a, b, "--tolerance", "-1"}).code, 2);
 }
 
