@@ -54,11 +54,16 @@ uint64_t MultiplyAdds(const Prepared& prepared, const Slice& slice) {
   return sum;
 }
 
-// "3", "3, 5", "3, 5, 8, 9 and 12 others".
-std::string SliceList(const std::vector<int>& slices) {
+// "slice 3", "slices 3, 5", "slices 3, 5, 8, 9 and 12 others", "all 16 slices".
+std::string SliceList(const std::vector<int>& slices, const Prepared& prepared) {
   constexpr size_t kNamed = 4;
-  std::string out = absl::StrJoin(slices.begin(), slices.begin() + static_cast<ptrdiff_t>(std::min(kNamed, slices.size())), ", ");
-  if (slices.size() > kNamed) absl::StrAppend(&out, " and ", slices.size() - kNamed, " others");
+  if (slices.size() > 1 && slices.size() == prepared.plan.slices.size()) {
+    return absl::StrCat("all ", slices.size(), " slices");
+  }
+  const size_t named = slices.size() > kNamed + 1 ? kNamed : slices.size();
+  std::string out = absl::StrCat(slices.size() == 1 ? "slice " : "slices ",
+                                 absl::StrJoin(slices.begin(), slices.begin() + static_cast<ptrdiff_t>(named), ", "));
+  if (slices.size() > named) absl::StrAppend(&out, " and ", slices.size() - named, " others");
   return out;
 }
 
@@ -76,17 +81,16 @@ void WarnOfLargeSlices(Prepared* prepared) {
     largest = std::max(largest, sum);
   }
   if (!over_budget.empty()) {
-    prepared->warnings.push_back(
-        absl::StrCat(over_budget.size() == 1 ? "slice " : "slices ", SliceList(over_budget),
-                     " cost more than the budget of ", *prepared->plan_options.budget, " ", prepared->plan.unit,
-                     prepared->plan_options.policy == Policy::kBudget ? ": a node is not cut" : ""));
+    prepared->warnings.push_back(absl::StrCat(
+        SliceList(over_budget, *prepared), " cost more than the budget of ", *prepared->plan_options.budget, " ",
+        prepared->plan.unit, prepared->plan_options.policy == Policy::kBudget ? ": a node is not cut" : ""));
   }
   if (!huge.empty()) {
-    prepared->warnings.push_back(absl::StrCat(
-        huge.size() == 1 ? "slice " : "slices ", SliceList(huge), huge.size() == 1 ? " has " : " have up to ",
-        largest / 1'000'000, " million multiply-adds, each a gate at least: compiling may take more memory "
-        "than there is. --minimize largest and --budget cut smaller slices; `dsperse compile "
-        "--skip-compile-over-size` leaves large ones unproven"));
+    prepared->warnings.push_back(
+        absl::StrCat(SliceList(huge, *prepared), huge.size() == 1 ? " has " : " have up to ", largest / 1'000'000,
+                     " million multiply-adds, each a gate at least: compiling may take more memory "
+                     "than there is. --minimize largest and --budget cut smaller slices; `dsperse compile "
+                     "--skip-compile-over-size` leaves large ones unproven"));
   }
 }
 
@@ -129,15 +133,16 @@ void TellOfInputBounds(Prepared* prepared) {
   }
   TellOfNarrowings(prepared);
   if (!assumed.empty()) {
-    prepared->assumptions.push_back(absl::StrCat(
-        "what enters ", assumed.size() == 1 ? "slice " : "slices ", SliceList(assumed),
-        " is taken, not proven, to lie within what --activation-range says (at most ±", largest,
-        "): larger values can be proven as others, in proofs that verify; `verify` looks at them"));
+    prepared->assumptions.push_back(
+        absl::StrCat("what enters ", SliceList(assumed, *prepared),
+                     " is assumed, not proven, to lie within what --activation-range says (at most ±", largest,
+                     ", rounded up): a larger value may be proven as another, in a proof that verifies; "
+                     "`dsperse-slice verify` warns of larger ones"));
   }
   if (!bare.empty()) {
     prepared->warnings.push_back(absl::StrCat(
-        "JSTprove takes what enters ", bare.size() == 1 ? "slice " : "slices ", SliceList(bare),
-        " to lie within ±1: beyond that, negative values can be proven as others, in proofs that verify "
+        "JSTprove takes what enters ", SliceList(bare, *prepared),
+        " to lie within ±1: beyond that, a negative value may be proven as another, in a proof that verifies "
         "(see docs/slicing.md)"));
   }
 }
@@ -272,8 +277,11 @@ absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options) {
   }
   {
     Facts facts(&graph);
-    DSPERSE_RETURN_IF_ERROR(
-        ConstantsToInitializers(graph, facts, options.max_initializer_bytes).status());
+    DSPERSE_ASSIGN_OR_RETURN(const int turned, ConstantsToInitializers(graph, facts, options.max_initializer_bytes));
+    if (turned > 0) {
+      out.notices.push_back(absl::StrCat(turned, turned == 1 ? " constant node is" : " constant nodes are",
+                                         " written as ", turned == 1 ? "an initializer" : "initializers"));
+    }
   }
   // A slice of nodes that nobody reads would have no output. What made the size of a ConstantOfShape is such a node
   // now, and without folding there may have been others.

@@ -108,9 +108,8 @@ ExpanderCounter::Priced ExpanderCounter::AddNode(NodeId id) {
     bound = Price(node, &priced);
   }
   if (priced.refused.empty() && priced.bits > kMostBits) {
-    const std::string reason =
-        absl::StrCat("needs ", priced.bits, " bits, more than the ", kMostBits,
-                     " of the field: a slice must begin before it");
+    const std::string reason = absl::StrCat("needs ", priced.bits, " bits, more than the ", kMostBits,
+                                            " that it takes: a slice must begin before it");
     const int needed = priced.bits;
     priced = Priced();
     cut_ = true;

@@ -162,7 +162,7 @@ void Print(const EstimateFlags& flags, const Request& request, const std::vector
                           : EstimateText(*outcome.after, request.rows, flags.top, context));
   }
   if (request.fold.lower) {
-    context.out() << "\n" << ProvabilityText(flags.lowering.target, &*proven.before, *proven.after);
+    context.out() << "\n" << ProvabilityText(flags.lowering.target, "as it came", &*proven.before, *proven.after);
   }
 }
 

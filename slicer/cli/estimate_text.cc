@@ -103,9 +103,9 @@ std::string RowTable(const GraphEstimate& estimate, EstimateRows rows, int64_t t
 
 std::string UnsupportedText(const GraphEstimate& estimate) {
   if (estimate.unsupported.empty()) return "";
-  std::string text = absl::StrCat(
-      "\nunsupported, and not in the totals unless said: ", estimate.unsupported.size(), " of ",
-      estimate.nodes.size(), " nodes\n");
+  std::string text =
+      absl::StrCat("\nunsupported by the prover, priced with 0 or as an approximation: ", estimate.unsupported.size(),
+                   " of ", estimate.nodes.size(), " nodes\n");
   TextTable table("l");
   for (size_t i = 0; i < estimate.unsupported.size() && i < kMostUnsupported; ++i) {
     const Unsupported& node = estimate.unsupported[i];
@@ -117,6 +117,14 @@ std::string UnsupportedText(const GraphEstimate& estimate) {
                     " more (--json lists them)\n");
   }
   return text;
+}
+
+// The boundary of the circuit and what it costs whatever is in it: with the nodes, the total.
+Counts BesideTheNodes(const GraphEstimate& estimate) {
+  Counts sum = estimate.inputs;
+  sum += estimate.outputs;
+  sum += estimate.fixed;
+  return sum;
 }
 
 std::string Heading(const GraphEstimate& estimate, const CliContext& context) {
@@ -165,7 +173,9 @@ std::string ComparisonText(const GraphEstimate& before, const GraphEstimate& aft
                              : grows         ? "+"
                                              : "-",
                              Number(difference)),
-                change.before == 0 ? "" : absl::StrFormat("%+.1f %%", change.percent)});
+                change.before == 0 ? ""
+                : difference == 0  ? "0.0 %"
+                                   : absl::StrFormat("%+.1f %%", change.percent)});
   }
   absl::StrAppend(&text, totals.ToString(2));
   if (rows == EstimateRows::kOperators) {
@@ -195,10 +205,18 @@ std::string ComparisonText(const GraphEstimate& before, const GraphEstimate& aft
       const auto right = cells(both[name].second);
       table.Row({name, left.first, left.second, right.first, right.second});
     }
+    const Counts left = BesideTheNodes(before), right = BesideTheNodes(after);
+    if (left.values[price].value() != 0 || right.values[price].value() != 0) {
+      table.Row({"beside the nodes", "", Value(left, price), "", Value(right, price)});
+    }
     absl::StrAppend(&text, "\n", table.ToString());
   } else if (rows != EstimateRows::kTotal) {
     absl::StrAppend(&text, "\nbefore", RowTable(before, rows, top), "\nafter",
                     RowTable(after, rows, top));
+  }
+  if (!before.unsupported.empty()) {
+    absl::StrAppend(&text, "\nbefore, ", before.unsupported.size(), " of ", before.nodes.size(),
+                    " nodes are unsupported by the prover, priced with 0 or as an approximation\n");
   }
   return absl::StrCat(text, UnsupportedText(after));
 }

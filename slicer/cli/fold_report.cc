@@ -109,7 +109,7 @@ std::string SummaryText(const FileFold& fold, const CliContext& context) {
                   "\n  time: load ", HumanSeconds(fold.load_seconds), ", fold ",
                   HumanSeconds(report.seconds), ", save ", HumanSeconds(fold.save_seconds), "\n");
   if (report.provable_after.has_value()) {
-    out += ProvabilityText(fold.target, &*report.provable_before, *report.provable_after);
+    out += ProvabilityText(fold.target, "folded", &*report.provable_before, *report.provable_after);
   }
   const bool frozen_would_help =
       std::any_of(report.remarks.begin(), report.remarks.end(), [](const Remark& r) {

@@ -1,6 +1,10 @@
 #include "slicer/cli/lowering_flags.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "CLI/CLI.hpp"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "circuit_estimate/backend.h"
@@ -15,12 +19,12 @@ namespace dsperse {
 namespace {
 
 std::string Percent(double part, double whole) {
-  return whole == 0 ? "" : absl::StrFormat("%.1f %%", 100 * part / whole);
+  // Not all is never 100 %.
+  return whole == 0 ? "" : absl::StrFormat("%.1f %%", part < whole ? std::min(99.9, 100 * part / whole) : 100.0);
 }
 
 std::string Share(const Provability& p) {
-  std::string text =
-      absl::StrCat(WithCommas(p.provable_nodes), " of ", WithCommas(p.nodes), " nodes");
+  std::string text = absl::StrCat(WithCommas(p.provable_nodes), " of ", WithCommas(p.nodes));
   if (p.multiply_adds != 0) {
     absl::StrAppend(&text, ", ",
                     Percent(static_cast<double>(p.provable_multiply_adds),
@@ -44,6 +48,18 @@ void AddLoweringFlags(CLI::App& command, absl::string_view by_default, LoweringF
   command
       .add_option("--input-range", flags.input_ranges,
                   "Inputs never leave these bounds, x=-1,1: comparisons that this makes idle are dropped")
+      ->check(CLI::Validator(
+          [](const std::string& text) -> std::string {
+            // What the model knows nothing of: that there are two numbers, the lower first.
+            const std::string bounds = text.substr(text.rfind('=') + 1);
+            const size_t comma = bounds.find(',');
+            double low = 0, high = 0;
+            const bool ok = comma != std::string::npos && absl::SimpleAtod(bounds.substr(0, comma), &low) &&
+                            absl::SimpleAtod(bounds.substr(comma + 1), &high) && std::isfinite(low) &&
+                            std::isfinite(high) && low <= high;
+            return ok ? "" : absl::StrCat("'", text, "': write two numbers, the lower first: x=-1,1");
+          },
+          "", "range"))
       ->allow_extra_args(false)
       ->type_name("[NAME=]LOW,HIGH");
 }
@@ -86,12 +102,14 @@ nlohmann::ordered_json ProvabilityJson(const Provability& provability) {
   return json;
 }
 
-std::string ProvabilityText(absl::string_view target, const Provability* before,
+std::string ProvabilityText(absl::string_view target, absl::string_view earlier, const Provability* before,
                             const Provability& after) {
   constexpr size_t kListed = 10;
-  std::string text =
-      absl::StrCat("  provable by ", target, ": ",
-                   before == nullptr ? "" : absl::StrCat(Share(*before), " → "), Share(after), "\n");
+  std::string text = absl::StrCat("  provable by ", target, ", of the nodes that compute:\n");
+  TextTable shares("l");
+  if (before != nullptr) shares.Row({std::string(earlier), Share(*before)});
+  shares.Row({"lowered", Share(after)});
+  absl::StrAppend(&text, shares.ToString(4));
   for (size_t i = 0; i < after.unprovable.size() && i < kListed; ++i) {
     const UnprovableNode& node = after.unprovable[i];
     absl::StrAppend(&text, "    ", OneLine(absl::StrCat("not ", node.op, " '", node.node, "': ", node.reason)), "\n");

@@ -36,9 +36,10 @@ absl::Status ApplyLoweringFlags(const LoweringFlags& flags, absl::string_view ba
 // "uncounted_nodes", "unprovable": [{node, op, reason}]}.
 nlohmann::ordered_json ProvabilityJson(const Provability& provability);
 
-// "  provable by jstprove: 12 of 20 nodes (60.0 %), 81.3 % of multiply-adds → 20 of 20 …\n", and a
-// line for each of the first nodes that are not. `before` may be null.
-std::string ProvabilityText(absl::string_view target, const Provability* before,
+// "  provable by jstprove, of the nodes that compute:\n", a line for `before`, which may be null, and one for `after`
+// ("    lowered  12 of 20, 81.3 % of multiply-adds\n"), and one for each of the first nodes that are not. `earlier`
+// says what `before` is of: "as it came", "folded".
+std::string ProvabilityText(absl::string_view target, absl::string_view earlier, const Provability* before,
                             const Provability& after);
 
 }  // namespace dsperse

@@ -46,9 +46,9 @@ std::string BeforeSlicingText(const Prepared& prepared) {
                                  WithCommas(fold.before.nodes), " → ", WithCommas(fold.after.nodes),
                                  " nodes\n");
   if (fold.provable_after && prepared.plan_options.target != nullptr) {
-    absl::StrAppend(&out, ProvabilityText(prepared.plan_options.target->name(),
-                                          fold.provable_before ? &*fold.provable_before : nullptr,
-                                          *fold.provable_after));
+    absl::StrAppend(&out,
+                    ProvabilityText(prepared.plan_options.target->name(), "folded",
+                                    fold.provable_before ? &*fold.provable_before : nullptr, *fold.provable_after));
   }
   return out;
 }

@@ -220,7 +220,7 @@ TEST(EstimatePropertiesTest, BitsGrowUntilASliceBeginsAnew) {
   EXPECT_EQ(estimate.nodes[6].bits, 18 + 42 + 1);
   ASSERT_FALSE(estimate.unsupported.empty());
   EXPECT_EQ(estimate.unsupported[0].reason,
-            "needs 67 bits, more than the 64 of the field: a slice must begin before it");
+            "needs 67 bits, more than the 64 that it takes: a slice must begin before it");
   EXPECT_EQ(estimate.slices[0].bits, estimate.slices[1].bits);
   EXPECT_EQ(estimate.slices[0].counts.values[0], estimate.slices[1].counts.values[0]);
 }

@@ -197,7 +197,8 @@ TEST(Lift, OnlyFloatsGetWider) {
 TEST(Lift, IsToldOf) {
   PrepareOptions options = Layers();
   auto prepared = Prepare(ParseGraph(kTwoConvs), options);
-  EXPECT_THAT(prepared->assumptions, Contains(HasSubstr("what enters slices 0, 1 is taken, not proven, to lie within")));
+  EXPECT_THAT(prepared->assumptions,
+              Contains(HasSubstr("what enters all 2 slices is assumed, not proven, to lie within")));
   EXPECT_THAT(prepared->warnings, IsEmpty());
   options.fold_options.input_ranges = {"-1,1"};
   prepared = Prepare(ParseGraph(kTwoConvs), options);
@@ -206,7 +207,7 @@ TEST(Lift, IsToldOf) {
   options = Layers();
   options.lift.assumed.reset();
   prepared = Prepare(ParseGraph(kTwoConvs), options);
-  EXPECT_THAT(prepared->warnings, Contains(StartsWith("JSTprove takes what enters slices 0, 1 to lie within ±1")));
+  EXPECT_THAT(prepared->warnings, Contains(StartsWith("JSTprove takes what enters all 2 slices to lie within ±1")));
   options.lower = false;
   prepared = Prepare(ParseGraph("g (float[2] x) => (float[2] y) { y = Add(x, x) }"), options);
   EXPECT_THAT(prepared->warnings, Contains(StartsWith("JSTprove takes what enters slice 0 to lie within ±1")));

@@ -92,7 +92,8 @@ TEST_F(PrepareTest, NodesThatNobodyReadsAreInNoSlice) {
               options);
   ASSERT_TRUE(prepared.ok()) << prepared.status();
   EXPECT_EQ(testing::Ops(*prepared->graph), "Add");
-  EXPECT_THAT(prepared->notices, ElementsAre("2 nodes whose results nobody reads are left out"));
+  EXPECT_THAT(prepared->notices, ElementsAre("1 constant node is written as an initializer",
+                                             "2 nodes whose results nobody reads are left out"));
   for (const Slice& slice : prepared->plan.slices) EXPECT_FALSE(slice.outputs.empty());
 }
 

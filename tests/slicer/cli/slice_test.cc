@@ -46,9 +46,9 @@ TEST(SliceCommand, WritesADirectoryAndSaysWhatIsInIt) {
   const std::string model = dir.Write("net.onnx", Net());
   const CliResult result = Cli({"slice", model, "-o", dir.File("s"), "--policy", "layer"});
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.out, AllOf(HasSubstr("provable by jstprove: "), HasSubstr("Conv Flatten Max"),
-                                HasSubstr("2 slices, "), HasSubstr("2 of 2 provable (policy layer"),
-                                HasSubstr("written: ")));
+  EXPECT_THAT(result.out, AllOf(HasSubstr("provable by jstprove, of the nodes that compute:\n    folded "),
+                                HasSubstr("Conv Flatten Max"), HasSubstr("2 slices, "),
+                                HasSubstr("2 of 2 provable (policy layer"), HasSubstr("written: ")));
   const auto tree = Tree(dir.File("s"));
   EXPECT_EQ(tree.count("metadata.msgpack"), 1u);
   EXPECT_EQ(tree.count("slice_1/payload/slice_1.onnx"), 1u);
@@ -177,8 +177,9 @@ TEST(SliceCommand, SaysWhatDsperseCannotDo) {
 TEST(SliceCommand, SaysWhatValuesItsProofsAreRightFor) {
   TempDir dir;
   const std::string net = dir.Write("net.onnx", Net());
-  EXPECT_THAT(Cli({"slice", net, "--dry-run"}).err, HasSubstr("is taken, not proven, to lie within what --activation-range "
-                                                              "says (at most ±1025)"));
+  EXPECT_THAT(Cli({"slice", net, "--dry-run"}).err,
+              HasSubstr("is assumed, not proven, to lie within what --activation-range "
+                        "says (at most ±1025, rounded up)"));
   const CliResult proven = Cli({"slice", net, "--dry-run", "--input-range", "0,1"});
   EXPECT_THAT(proven.err, Not(HasSubstr("not proven")));
   EXPECT_THAT(Cli({"slice", net, "--dry-run", "--activation-range", "proven"}).err,
@@ -210,6 +211,16 @@ TEST(SliceCommand, SaysWhatValuesItsProofsAreRightFor) {
   const CliResult beyond = Cli({"verify", net, dir.File("s"), "--inputs", large});
   EXPECT_EQ(beyond.code, 0) << beyond.err;
   EXPECT_THAT(beyond.err, HasSubstr("'x' reaches 10 where slice 0 begins, which is proven for ±9"));
+}
+
+TEST(SliceCommand, SaysWhereNodesWent) {
+  TempDir dir;
+  const std::string model = dir.Write("m.onnx", ExportAll(ParseGraph(R"(
+    g (float[2] x) => (float[2] y) {
+      c = Constant<value = float[2] {1, 2}>()
+      y = Add(x, c) })")));
+  EXPECT_THAT(Cli({"slice", model, "--dry-run", "--no-fold"}).err,
+              HasSubstr("1 constant node is written as an initializer"));
 }
 
 TEST(SliceCommand, RefusesWhatIsNoActivationRange) {
