@@ -1,7 +1,9 @@
 #include "slicer/cli/model_in_out.h"
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "fold/ir/status_macros.h"
 #include "slicer/cli/exit_code.h"
 #include "slicer/cli/flag_values.h"
@@ -19,16 +21,23 @@ void AddMaxMemoryFlag(CLI::App& command, int64_t& max_memory) {
 }
 
 void AddInputShapeFlags(CLI::App& command, InputShapeFlags& flags) {
-  const auto sizes = [](const std::string& text) -> std::string {
-    const std::string list = text.substr(text.rfind('=') + 1);
-    const bool ok = list.find_first_not_of("0123456789,") == std::string::npos;
-    return ok ? "" : absl::StrCat("'", text, "': write sizes as 1,3,224,224");
+  const auto is_size = [](absl::string_view text) {
+    int64_t size = 0;
+    return text.find_first_not_of("0123456789") == absl::string_view::npos && absl::SimpleAtoi(text, &size) && size > 0;
   };
-  const auto size = [](const std::string& text) -> std::string {
+  const auto sizes = [is_size](const std::string& text) -> std::string {
+    // A shape without dimensions is written as nothing: "scalar=".
+    const std::string list = text.substr(text.rfind('=') + 1);
+    bool ok = true;
+    if (!list.empty()) {
+      for (absl::string_view size : absl::StrSplit(list, ',')) ok = ok && is_size(size);
+    }
+    return ok ? "" : absl::StrCat("'", text, "': write sizes of at least 1, as 1,3,224,224");
+  };
+  const auto size = [is_size](const std::string& text) -> std::string {
     const size_t equals = text.rfind('=');
-    const bool ok = equals != std::string::npos && equals > 0 && equals + 1 < text.size() &&
-                    text.find_first_not_of("0123456789", equals + 1) == std::string::npos;
-    return ok ? "" : absl::StrCat("'", text, "': write name=size");
+    const bool ok = equals != std::string::npos && equals > 0 && is_size(absl::string_view(text).substr(equals + 1));
+    return ok ? "" : absl::StrCat("'", text, "': write name=size, a size of at least 1");
   };
   command
       .add_option("--input-shape", flags.input_shapes,

@@ -121,6 +121,21 @@ INSTANTIATE_TEST_SUITE_P(
         WrongUse{{"report", "TMP/in.onnx", "--max-memory", "1xb"}, 2, "write bytes, or 64K, 512M, 2G"},
         WrongUse{{"fold", "TMP/in.onnx", "-o", "TMP/o.onnx", "--max-constant", "nan"}, 2, "--max-constant: 'nan'"}));
 
+INSTANTIATE_TEST_SUITE_P(
+    Lists, WrongUses,
+    ::testing::Values(
+        WrongUse{{"fold", "TMP/in.onnx", "-o", "TMP/o.onnx", "--input-range", "nan,nan"}, 2, "write two numbers"},
+        WrongUse{{"fold", "TMP/in.onnx", "-o", "TMP/o.onnx", "--input-range", "1,-1"}, 2, "the lower first"},
+        WrongUse{{"fold", "TMP/in.onnx", "-o", "TMP/o.onnx", "--input-range", "x=1"}, 2, "write two numbers"},
+        WrongUse{{"fold", "TMP/in.onnx", "-o", "TMP/o.onnx", "--input-range", "-1,1e999"}, 2, "write two numbers"},
+        WrongUse{
+            {"fold", "TMP/in.onnx", "-o", "TMP/o.onnx", "--input-range", "z=-1,1"}, 3, "the model has no input 'z'"},
+        WrongUse{{"slice", "TMP/in.onnx", "--dry-run", "--input-shape", "1,0"}, 2, "write sizes of at least 1"},
+        WrongUse{{"slice", "TMP/in.onnx", "--dry-run", "--input-shape", "1,,4"}, 2, "write sizes of at least 1"},
+        WrongUse{{"slice", "TMP/in.onnx", "--dry-run", "--input-shape", "z=1,4"}, 3, "the model has no input 'z'"},
+        WrongUse{{"slice", "TMP/in.onnx", "--dry-run", "--dim", "N=0"}, 2, "a size of at least 1"},
+        WrongUse{{"slice", "TMP/in.onnx", "--dry-run", "--dim", "N=99999999999999999999"}, 2, "a size of at least 1"}));
+
 TEST(Bytes, CountBy1024) {
   TempDir dir;
   const std::string in = dir.Write("in.onnx", ExportAll(ParseGraph("g (float[1] x) => (float[1] y) { y = Relu(x) }")));
