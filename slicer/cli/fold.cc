@@ -49,6 +49,11 @@ absl::Status CheckPaths(const FoldFlags& flags) {
     }
     return UsageError(absl::StrCat(flag, " ", path, ": is the model itself"));
   };
+  for (const auto& [flag, path] : {std::pair("--report", flags.report), std::pair("--receipt", flags.receipt)}) {
+    if (flags.job.save.external_data && !path.empty() && same(path, absl::StrCat(flags.job.output, ".data"))) {
+      return UsageError(absl::StrCat(flag, " ", path, ": is where the model's external data goes"));
+    }
+  }
   DSPERSE_RETURN_IF_ERROR(check("--report", flags.report));
   DSPERSE_RETURN_IF_ERROR(check("--receipt", flags.receipt));
   if (flags.receipt.empty()) return absl::OkStatus();

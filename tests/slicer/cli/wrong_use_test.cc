@@ -155,6 +155,9 @@ INSTANTIATE_TEST_SUITE_P(
         WrongUse{{"fold", "TMP/in.onnx", "-o", "-"}, 2, "-o -: name a file"},
         WrongUse{{"fold", "TMP/in.onnx", "-o", "TMP/o.onnx", "--report", "-"}, 2, "--report -: name a file"},
         WrongUse{{"fold", "TMP/in.onnx", "-o", "TMP/o.onnx", "--receipt", "-"}, 2, "--receipt -: name a file"},
+        WrongUse{{"fold", "TMP/in.onnx", "-o", "TMP/o.onnx", "--external-data", "--report", "TMP/o.onnx.data"},
+                 2,
+                 "is where the model's external data goes"},
         WrongUse{{"slice", "TMP/in.onnx", "-o", "-"}, 2, "-o -: name a file"},
         WrongUse{{"report", "TMP/in.onnx", "-o", "-"}, 2, "-o -: name a file"},
         WrongUse{{"verify", "TMP/in.onnx", "-"}, 2, "B -: name a file"}));
