@@ -160,8 +160,8 @@ absl::StatusOr<std::shared_ptr<KnownLifts>> FindLifts(const PrepareOptions& opti
     if (!graph.FindValue(name).valid()) unknown.push_back(absl::StrCat("'", name, "'"));
   }
   if (!unknown.empty()) {
-    prepared->notices.push_back(absl::StrCat("--activation-range: the folded model has no value ",
-                                             absl::StrJoin(unknown, ", ")));
+    prepared->warnings.push_back(absl::StrCat("--activation-range: the folded model has no value ",
+                                              absl::StrJoin(unknown, ", ")));
   }
   auto known = std::make_shared<KnownLifts>();
   DSPERSE_ASSIGN_OR_RETURN(known->inputs,

@@ -213,6 +213,12 @@ TEST(SliceCommand, SaysWhatValuesItsProofsAreRightFor) {
   EXPECT_THAT(beyond.err, HasSubstr("'x' reaches 10 where slice 0 begins, which is proven for ±9"));
 }
 
+TEST(SliceCommand, WarnsOfARangeForNoValue) {
+  TempDir dir;
+  EXPECT_THAT(Cli({"slice", dir.Write("net.onnx", Net()), "--dry-run", "--activation-range", "nowhere=4"}).err,
+              HasSubstr("warning: --activation-range: the folded model has no value 'nowhere'"));
+}
+
 TEST(SliceCommand, SaysWhereNodesWent) {
   TempDir dir;
   const std::string model = dir.Write("m.onnx", ExportAll(ParseGraph(R"(
