@@ -171,7 +171,7 @@ absl::StatusOr<std::shared_ptr<KnownLifts>> FindLifts(const PrepareOptions& opti
 }
 
 // Comparisons can be narrowed where slices are sure to have an input to make zeros of: all that is computed are
-// floats. And Slice and Max must have their present forms.
+// floats, one at least. And Slice and Max must have their present forms.
 bool CanNarrow(const Graph& graph, Facts* facts) {
   constexpr int64_t kLeastOpset = 10;
   if (graph.opset() < kLeastOpset) return false;
@@ -179,6 +179,8 @@ bool CanNarrow(const Graph& graph, Facts* facts) {
     const ValueId v{i};
     if (!graph.IsLive(v) || graph.BlockOf(v) != graph.main() || facts->ConstantOf(v) != nullptr) continue;
     if (facts->TypeOf(v) != DType::kFloat) return false;
+    const std::optional<Dims> dims = facts->StaticShape(v);
+    if (!dims.has_value() || std::find(dims->begin(), dims->end(), 0) != dims->end()) return false;
   }
   return true;
 }
