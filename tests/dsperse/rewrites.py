@@ -63,6 +63,13 @@ CASES = {
     "gelu_layers": ((1, 2, 8), [("MatMul", ["x", weights(8, 16)], {}), ("Gelu", ["_"], {}), ("MatMul", ["_", weights(16, 4)], {})]),
     "concat_features": ((1, 2, 8), [("Neg", ["x"], {}), ("Concat", ["x", "_"], {"axis": 2}), ("MatMul", ["_", weights(16, 3)], {})]),
     "mean_layer": ((1, 1, 32, 32), [("Relu", ["x"], {}), ("GlobalAveragePool", ["_"], {}), ("Conv", ["_", weights(8, 1, 1, 1)], {})]),
+    # The compiler bounds a comparison by its first operand.
+    "max_of_narrow": (ROWS, [("Sigmoid", ["x"], {}), ("Max", ["_", "x"], {})]),
+    "min_of_narrow": (ROWS, [("Sigmoid", ["x"], {}), ("Min", ["_", "x"], {})]),
+    "max_zero_first": (ROWS, [("Max", [scalar(0), "x"], {})]),
+    # Its bounds pass 64 bits here; the values don't pass 20,000.
+    "relu_layers": (ROWS, [step for _ in range(4) for step in (("MatMul", ["x" if _ == 0 else "_", 40 * weights(8, 8)], {}), ("Relu", ["_"], {}),
+                                                               ("MatMul", ["_", weights(8, 8) / 40], {}))]),
 }
 
 
