@@ -89,7 +89,9 @@ absl::StatusOr<Matched<Rewrite>> MatchWire(const Graph& graph, const NodeView& n
     const ValueId x = r.anchor().input(data);
     const ValueId wire = r.Wire(x, shape_of_x, constant, "constant");
     std::vector<ValueId> inputs = {x, wire};
-    if (data == 1) std::swap(inputs[0], inputs[1]);
+    // The compiler bounds Max and Min by the first operand (lower_extremes.h).
+    const bool any_order = r.anchor().Is("Max") || r.anchor().Is("Min");
+    if (data == 1 && !any_order) std::swap(inputs[0], inputs[1]);
     r.Replace(std::string(r.anchor().op_type()), std::move(inputs));
   }});
 }

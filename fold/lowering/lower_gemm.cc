@@ -54,6 +54,20 @@ int64_t ColumnsOf(const Graph& graph, const NodeView& matmul) {
   return b && b->rank() == 2 && IsFloat(b->dtype()) ? b->dims()[1] : -1;
 }
 
+// C with axes of one element dropped: one number, or one a column.
+absl::StatusOr<Matched<Rewrite>> MatchFlat(const Graph& graph, const NodeView& node) {
+  const std::optional<Tensor> c = ConstantOf(graph, node.input(2));
+  if (!c || c->rank() == 1) return NoMatch<Rewrite>();
+  const int64_t elements = c->num_elements();
+  if (elements < 1 || (c->rank() > 0 && c->dims().back() != elements)) {
+    return NoMatch<Rewrite>("its C differs from row to row");
+  }
+  DSPERSE_ASSIGN_OR_RETURN(const Tensor flat, c->WithDims({elements}));
+  return dsperse::Match(Rewrite{"its C written as a vector", [flat](Rewriter& r) {
+    r.graph().SetInput(r.anchor().id(), 2, r.Constant(flat, "flat_c"));
+  }});
+}
+
 }  // namespace
 
 bool LowerMatMul::Wanted(const Graph& graph, const NodeView& node) const {
@@ -108,7 +122,7 @@ absl::StatusOr<Matched<Rewrite>> LowerMatMul::Match(const Graph& graph, const No
 
 absl::StatusOr<Matched<Rewrite>> LowerGemmBias::Match(const Graph& graph, const NodeView& node,
                                                       Facts& facts) const {
-  if (node.input(2).valid()) return NoMatch<Rewrite>();
+  if (node.input(2).valid()) return MatchFlat(graph, node);
   const std::optional<Tensor> b = ConstantOf(graph, node.input(1));
   if (!b || b->rank() != 2) return NoMatch<Rewrite>("B: " + WhyNotConstant(graph, node.input(1)));
   const int64_t columns = b->dims()[node.Int("transB", 0) != 0 ? 0 : 1];

@@ -1,6 +1,7 @@
 // lower_gemm: a Gemm in the one form that a target compiles.
 //
 //   Gemm(a, b)              → Gemm(a, b, zeros)                                    same sum
+//   Gemm(a, b, c) with c of shape [], [1, 1] or [1, N] → the same with c as [1] or [N]   same sum
 //   Gemm<alpha, beta>(a, b, c) → Gemm(a, alpha·b, beta·c) with constant b and c    re-rounded
 //   MatMul(a, b) of a constant b [K, N], with an Add of a constant [N] behind it or where the target
 //   refuses it → Gemm(a, b, c), between two Reshapes where a's rank isn't 2         re-rounded
@@ -16,7 +17,7 @@
 
 namespace dsperse {
 
-DSPERSE_NODE_LOWERING(LowerGemmBias, "lower_gemm_bias", "Gemm", kSameSum, "Gemm with a C of zeros");
+DSPERSE_NODE_LOWERING(LowerGemmBias, "lower_gemm_bias", "Gemm", kSameSum, "Gemm with a C, a vector");
 DSPERSE_NODE_LOWERING(LowerGemmFactors, "lower_gemm_factors", "Gemm", kReRounded,
                       "Gemm with alpha and beta multiplied into its constants");
 

@@ -4,11 +4,14 @@
 #include "fold/lowering/lower_batchnorm.h"
 #include "fold/lowering/lower_constants.h"
 #include "fold/lowering/lower_conv.h"
+#include "fold/lowering/lower_extremes.h"
 #include "fold/lowering/lower_gemm.h"
+#include "fold/lowering/lower_layer_norm.h"
 #include "fold/lowering/lower_moves.h"
 #include "fold/lowering/lower_pools.h"
 #include "fold/lowering/lower_scale_order.h"
 #include "fold/lowering/lower_scale_paths.h"
+#include "fold/lowering/lower_shared_scales.h"
 #include "fold/lowering/lower_variadic.h"
 
 namespace dsperse {
@@ -41,6 +44,7 @@ const std::vector<const Pass*>& Lowerings() {
       Instance<LowerGemmFactors>(),
       Instance<LowerGemmBias>(),
       Instance<LowerGelu>(),
+      Instance<LowerLayerNorm>(),
       // Behind what makes divisions, before they become Convs.
       Instance<LowerScalePaths>(),
       Instance<LowerHardSigmoid>(),
@@ -51,6 +55,8 @@ const std::vector<const Pass*>& Lowerings() {
       Instance<LowerDiv>(),
       Instance<LowerMax>(),
       Instance<LowerMin>(),
+      Instance<LowerMaxWidth>(),
+      Instance<LowerMinWidth>(),
       Instance<LowerSum>(),
       Instance<LowerConcat>(),
       // Last: what these make is first offered to fusion, then lowered in the next round.
@@ -61,6 +67,7 @@ const std::vector<const Pass*>& Lowerings() {
       Instance<LowerMaxBound>(),
       Instance<LowerMinBound>(),
       Instance<LowerJoin>(),
+      Instance<LowerSharedScales>(),
   };
   return list;
 }

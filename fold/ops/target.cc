@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "fold/ops/fixed_point.h"
 
 namespace dsperse {
 namespace {
@@ -37,10 +38,18 @@ std::string JstproveConv(const Graph&, const NodeView& node, Facts& facts) {
   return "";
 }
 
+std::string JstproveConvTranspose(const Graph& graph, const NodeView& node, Facts& facts) {
+  if (node.HasAttr("output_shape")) return "its pads are not written out (output_shape)";
+  return JstproveConv(graph, node, facts);
+}
+
 std::string JstproveGemm(const Graph&, const NodeView& node, Facts& facts) {
   if (!node.input(2).valid()) return "there is no C";
   if (facts.ConstantOf(node.input(1)) == nullptr) return "B is not constant";
-  if (facts.ConstantOf(node.input(2)) == nullptr) return "C is not constant";
+  const Tensor* c = facts.ConstantOf(node.input(2));
+  if (c == nullptr) return "C is not constant";
+  // Measured: that of any other rank is left out of the sum.
+  if (c->rank() != 1) return absl::StrCat("C is of rank ", c->rank());
   if (node.Float("alpha", 1) != 1 || node.Float("beta", 1) != 1) return "alpha or beta is not 1";
   return "";
 }
@@ -74,12 +83,6 @@ std::string TwoOperands(const Graph&, const NodeView& node, Facts&) {
   return absl::StrCat(node.num_inputs(), " operands");
 }
 
-bool AllZero(const Tensor& tensor) {
-  if (tensor.num_elements() > (1 << 20)) return false;
-  const absl::StatusOr<std::vector<double>> values = ToDoubles(tensor);
-  return values.ok() && std::all_of(values->begin(), values->end(), [](double v) { return v == 0; });
-}
-
 // A constant operand enters a circuit as its whole part, without the fixed-point scale: x + 0.25 is proven
 // as x, and x · 2 as 2^-17 · x. Only zeros mean the same either way. (Weights of Conv and Gemm are scaled.)
 std::string NoConstantOperand(const Graph&, const NodeView& node, Facts& facts) {
@@ -94,7 +97,18 @@ std::string NoConstantOperand(const Graph&, const NodeView& node, Facts& facts) 
 
 std::string JstproveMaxMin(const Graph& graph, const NodeView& node, Facts& facts) {
   if (node.num_inputs() != 2) return absl::StrCat(node.num_inputs(), " operands");
-  return NoConstantOperand(graph, node, facts);
+  if (std::string why = NoConstantOperand(graph, node, facts); !why.empty()) return why;
+  if (facts.ConstantOf(node.input(0)) != nullptr) return "its first operand is constant, and bounds the result";
+  if (facts.ConstantOf(node.input(1)) != nullptr || CoversBound(graph, node.input(0), node.input(1))) return "";
+  return "the compiler bounds the result as its first operand, which the second may exceed";
+}
+
+// Whole parts aren't taken: 1.5 as an int64 is proven as 1.5.
+std::string JstproveCast(const Graph&, const NodeView& node, Facts& facts) {
+  for (const DType type : {facts.TypeOf(node.input(0)), facts.TypeOf(node.output(0))}) {
+    if (!IsFloat(type)) return absl::StrCat("a Cast that may change numbers: ", DTypeName(type));
+  }
+  return "";
 }
 
 std::string JstproveClip(const Graph& graph, const NodeView& node, Facts& facts) {
@@ -121,6 +135,14 @@ std::string JstprovePad(const Graph&, const NodeView& node, Facts& facts) {
     const Tensor* value = facts.ConstantOf(node.input(2));
     if (value == nullptr || !AllZero(*value)) return "it pads with another value than 0";
   }
+  if (node.input(3).valid()) return "it names axes";
+  std::vector<int64_t> pads = node.Ints("pads");
+  if (node.input(1).valid()) {
+    if (absl::StatusOr<std::vector<int64_t>> read = ToInts(*facts.ConstantOf(node.input(1))); read.ok()) pads = *read;
+  }
+  for (int64_t pad : pads) {
+    if (pad < 0) return "it drops elements: a run fails";
+  }
   return "";
 }
 
@@ -137,6 +159,9 @@ std::string JstproveConcat(const Graph& graph, const NodeView& node, Facts& fact
 }
 
 std::string JstproveMatMul(const Graph&, const NodeView& node, Facts& facts) {
+  for (int i : {0, 1}) {
+    if (facts.ShapeOf(node.input(i)).has_rank() && facts.ShapeOf(node.input(i)).rank() < 2) return "an operand is a vector";
+  }
   if (facts.ConstantOf(node.input(1)) == nullptr) return "";
   const Shape& shape = facts.ShapeOf(node.input(0));
   return shape.has_rank() && shape.rank() <= 3 ? "" : "a constant right operand and a left one of a rank above 3";
@@ -215,6 +240,42 @@ std::string NearestOnly(const Graph& graph, const NodeView& node, Facts& facts) 
   return ConstantOperands(graph, node, facts);
 }
 
+// The compiler maps an output's place by the sizes of both axes, ONNX by the scale that is written: the same where the
+// scale gives a whole size.
+std::string JstproveResize(const Graph& graph, const NodeView& node, Facts& facts) {
+  if (std::string why = NearestOnly(graph, node, facts); !why.empty()) return why;
+  const ValueId written = node.input(node.opset() < 11 ? 1 : 2);
+  const Tensor* scales = written.valid() ? facts.ConstantOf(written) : nullptr;
+  if (scales == nullptr || scales->num_elements() == 0) return "";
+  const std::optional<Dims> in = facts.StaticShape(node.input(0));
+  const absl::StatusOr<std::vector<double>> values = ToDoubles(*scales);
+  if (!in || !values.ok()) return "its shape is not known";
+  std::vector<int64_t> axes = node.Ints("axes");
+  for (size_t i = 0; axes.size() < values->size(); ++i) axes.push_back(static_cast<int64_t>(i));
+  for (size_t i = 0; i < values->size(); ++i) {
+    const int64_t axis = axes[i] < 0 ? axes[i] + static_cast<int64_t>(in->size()) : axes[i];
+    if (axis < 0 || axis >= static_cast<int64_t>(in->size())) return "it names an axis that isn't there";
+    const double size = (*values)[i] * static_cast<double>((*in)[static_cast<size_t>(axis)]);
+    if (size != std::floor(size)) return absl::StrCat("scale ", (*values)[i], " gives no whole size");
+  }
+  return "";
+}
+
+// Its epsilon isn't read, and neither are its other outputs.
+std::string JstproveLayerNormalization(const Graph& graph, const NodeView& node, Facts& facts) {
+  if (std::string why = ConstantOperands(graph, node, facts); !why.empty()) return why;
+  for (int i = 1; i < node.num_outputs(); ++i) {
+    if (node.output(i).valid()) return absl::StrCat("output ", i, " is used");
+  }
+  const double epsilon = node.Float("epsilon", 1e-5f);
+  if (!IsCircuitEpsilon(epsilon)) return absl::StrCat("epsilon ", epsilon, " is proven as ", kCircuitEpsilon);
+  return "";
+}
+
+std::string JstproveSoftmax(const Graph&, const NodeView& node, Facts&) {
+  return node.opset() < 13 ? "Softmax before opset 13 is refused" : "";
+}
+
 std::string EzklConv(const Graph&, const NodeView& node, Facts& facts) {
   if (const int axes = SpatialAxes(node, facts); axes != 2 && axes != -1)
     return OtherAxes(node, axes);
@@ -233,7 +294,7 @@ constexpr TargetRow kJstprove[] = {
     {"Add", "no constant operand but zeros", &NoConstantOperand},
     {"AveragePool", "never: fails on negative values", &JstproveAveragePool},
     {"BatchNormalization", "never: a run fails on it", &JstproveBatchNormalization},
-    {"Cast", ""},
+    {"Cast", "between float types", &JstproveCast},
     {"Clip", "bounds 0 or absent, as inputs", &JstproveClip},
     {"Concat", "along the first axis of more than one element, no constant operand but zeros",
      &JstproveConcat},
@@ -242,36 +303,36 @@ constexpr TargetRow kJstprove[] = {
      &JstproveConv},
     {"ConvTranspose",
      "group 1, dilations 1, two spatial axes, attributes written out, constant kernel",
-     &JstproveConv},
+     &JstproveConvTranspose},
     {"Div", "constant whole divisor of at least 1", &JstproveDiv},
     {"Erf", ""},
     {"Exp", ""},
     {"Expand", "constant shape", &ConstantOperands},
     {"Flatten", ""},
     {"Gather", "constant indices", &ConstantOperands},
-    {"Gemm", "with C, B and C constant, alpha and beta 1", &JstproveGemm},
+    {"Gemm", "with a C of rank 1, B and C constant, alpha and beta 1", &JstproveGemm},
     {"GlobalAveragePool", ""},
     {"HardSwish", ""},
     {"Identity", ""},
     {"InstanceNormalization", "never: refused", &JstproveInstanceNormalization},
-    {"LayerNormalization", "constant scale and bias", &ConstantOperands},
+    {"LayerNormalization", "constant scale and bias, epsilon 1e-5, one output", &JstproveLayerNormalization},
     {"LeakyRelu", ""},
-    {"MatMul", "a constant right operand with a left one of at most rank 3", &JstproveMatMul},
-    {"Max", "two operands, no constant but zeros", &JstproveMaxMin},
+    {"MatMul", "no vectors, a constant right operand with a left one of at most rank 3", &JstproveMatMul},
+    {"Max", "two operands, the second 0 or bounded by the first", &JstproveMaxMin},
     {"MaxPool", "one output, two spatial axes, dilations 1, no ceil_mode, pads written out",
      &JstproveMaxPool},
-    {"Min", "two operands, no constant but zeros", &JstproveMaxMin},
+    {"Min", "two operands, the second 0 or bounded by the first", &JstproveMaxMin},
     {"Mul", "no constant operand but zeros", &NoConstantOperand},
     {"Neg", ""},
-    {"Pad", "constant pads, value 0", &JstprovePad},
+    {"Pad", "constant pads of at least 0, value 0, no axes named", &JstprovePad},
     {"Pow", "constant even exponent, or 0.5", &JstprovePow},
     {"ReduceMean", "never: wrong for negative values", &JstproveMean},
     {"ReduceSum", "constant axes, no more elements than the last axis has", &JstproveReduceSum},
     {"Reshape", "constant shape", &ConstantOperands},
-    {"Resize", "nearest, constant sizes", &NearestOnly},
+    {"Resize", "nearest, constant sizes, whole multiples", &JstproveResize},
     {"Sigmoid", ""},
     {"Slice", "constant bounds", &ConstantOperands},
-    {"Softmax", ""},
+    {"Softmax", "from opset 13 on", &JstproveSoftmax},
     {"Split", "constant sizes", &ConstantOperands},
     {"Sqrt", ""},
     {"Squeeze", "constant axes", &ConstantOperands},
@@ -356,7 +417,8 @@ constexpr absl::string_view kMoves[] = {"Cast",    "Concat",   "Constant",  "Exp
 }  // namespace
 
 const Target* Target::Find(absl::string_view name) {
-  static const Target kTargets[] = {Target("jstprove", kJstprove), Target("ezkl", kEzkl)};
+  static const Target kTargets[] = {Target("jstprove", kJstprove, &dsperse::ScalePower),
+                                    Target("ezkl", kEzkl, nullptr)};
   for (const Target& target : kTargets) {
     if (target.name() == name) return &target;
   }

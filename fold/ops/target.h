@@ -37,11 +37,17 @@ class Target {
   }
   // Pure data movement: proven beside arithmetic, not by itself.
   bool MovesData(const NodeView& node) const;
+  // At which power of its fixed-point scale a constant enters a circuit there (fixed_point.h); 0 for targets that don't
+  // tell constants apart. One constant at two powers is proven as two: lower_shared_scales parts it, WhyNot doesn't ask.
+  int ScalePower(const NodeView& node, int input) const { return scales_ == nullptr ? 0 : scales_(node, input); }
 
  private:
-  Target(absl::string_view name, absl::Span<const TargetRow> rows) : name_(name), rows_(rows) {}
+  using Scales = int (*)(const NodeView& node, int input);
+  Target(absl::string_view name, absl::Span<const TargetRow> rows, Scales scales)
+      : name_(name), rows_(rows), scales_(scales) {}
   absl::string_view name_;
   absl::Span<const TargetRow> rows_;
+  Scales scales_;
 };
 
 }  // namespace dsperse

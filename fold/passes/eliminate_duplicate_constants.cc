@@ -9,6 +9,7 @@
 #include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
+#include "fold/ops/fixed_point.h"
 
 namespace dsperse {
 namespace {
@@ -61,6 +62,17 @@ absl::StatusOr<uint64_t> HashAll(const Tensor& tensor) {
   return hash;
 }
 
+// At which powers of the target's scale the readers of `value` take it, a bit each. O(uses).
+unsigned ScalesOf(const Graph& graph, ValueId value, const PassContext& context) {
+  unsigned powers = 0;
+  for (const Use& use : graph.Uses(value)) {
+    powers |= use.is_block_output() || context.target == nullptr
+                  ? 1u
+                  : 1u << context.target->ScalePower(graph.node(use.node), use.index);
+  }
+  return powers;
+}
+
 // Constants that agree in Key. Most have nothing that agrees with them.
 struct Group {
   ValueId first;
@@ -80,16 +92,24 @@ absl::StatusOr<bool> MergeGroup(Graph& graph, const Group& group, PassContext& c
                             graph.ConstantValue(group.first)->dtype() == DType::kString;
   std::vector<ValueId> members = {group.first};
   members.insert(members.end(), group.others.begin(), group.others.end());
-  absl::flat_hash_map<uint64_t, std::vector<ValueId>> kept;  // by hash; looked up only
+  // Zeros are the same at any scale.
+  const bool scaled = context.target != nullptr && !AllZero(*graph.ConstantValue(group.first));
+  struct Kept {
+    ValueId value;
+    unsigned scales;
+  };
+  absl::flat_hash_map<uint64_t, std::vector<Kept>> kept;  // by hash; looked up only
   for (ValueId value : members) {
     const Tensor& tensor = *graph.ConstantValue(value);
     uint64_t hash = 0;
     if (!whole_in_key) {
       DSPERSE_ASSIGN_OR_RETURN(hash, HashAll(tensor));
     }
-    std::vector<ValueId>& rivals = kept[hash];
+    std::vector<Kept>& rivals = kept[hash];
+    const unsigned scales = scaled ? ScalesOf(graph, value, context) : 1u;
     ValueId same;
-    for (ValueId rival : rivals) {
+    for (const auto& [rival, rival_scales] : rivals) {
+      if (rival_scales != scales) continue;
       // A body sees the constants of the main graph, not the other way round.
       if (graph.BlockOf(rival) != graph.main() && graph.BlockOf(rival) != graph.BlockOf(value)) {
         continue;
@@ -105,7 +125,7 @@ absl::StatusOr<bool> MergeGroup(Graph& graph, const Group& group, PassContext& c
       Merge(graph, value, same, context);
       changed = true;
     } else if (!same.valid() || graph.BlockOf(same) != graph.BlockOf(value)) {
-      rivals.push_back(value);
+      rivals.push_back({value, scales});
     }
   }
   return changed;

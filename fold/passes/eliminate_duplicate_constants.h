@@ -6,7 +6,8 @@
 //
 // Applies to initializers of the same element type, dimensions and bits (−0.0 differs from +0.0), of one
 // block or of a body and the main graph. Runs after the fusions: they make new constants of shared ones.
-// Declines when one may be overridden by the caller, or is an output of its block (its name is needed). One that
+// Declines when one may be overridden by the caller, or is an output of its block (its name is needed), or where a
+// target takes the two at different scales (Target::ScalePower) and they are not zeros. One that
 // nobody reads is eliminate_unused_initializers' business.
 // Exact. Large payloads are read only where a few samples of them agree. O(initializers + bytes read).
 #ifndef DSPERSE_FOLD_PASSES_ELIMINATE_DUPLICATE_CONSTANTS_H_

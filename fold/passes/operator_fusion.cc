@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "fold/ir/status_macros.h"
+#include "fold/lowering/lower_layer_norm.h"
 #include "fold/lowering/scratch.h"
 
 namespace dsperse {
@@ -50,9 +51,17 @@ absl::StatusOr<std::string> WhyNotWorthwhile(const Graph& graph, const OperatorF
   std::optional<std::string> refusal;
   const auto rewrite = [&](Rewriter& rewriter) {
     Graph& copy = rewriter.graph();
-    const NodeId made = Replace(copy, InCopy(graph, fusion, copy));
+    Replace(copy, InCopy(graph, fusion, copy));
+    // An epsilon that the target doesn't take is what a lowering is for.
+    PassContext lowering(&copy, context.options());
+    lowering.target = context.target;
+    const absl::StatusOr<bool> lowered = LowerLayerNorm().Run(copy, lowering);
+    if (!lowered.ok()) return;  // the refusal stays unknown
     Facts made_facts(&copy);
-    refusal = context.target->WhyNot(copy, copy.node(made), made_facts);
+    refusal.emplace();
+    for (NodeId made : copy.Nodes(copy.main())) {
+      if (refusal->empty()) *refusal = context.target->WhyNot(copy, copy.node(made), made_facts);
+    }
   };
   const absl::Span<const NodeId> all(fusion.nodes);
   DSPERSE_ASSIGN_OR_RETURN(const std::optional<PriceChange> change,

@@ -70,6 +70,16 @@ CASES = {
     # Its bounds pass 64 bits here; the values don't pass 20,000.
     "relu_layers": (ROWS, [step for _ in range(4) for step in (("MatMul", ["x" if _ == 0 else "_", 40 * weights(8, 8)], {}), ("Relu", ["_"], {}),
                                                                ("MatMul", ["_", weights(8, 8) / 40], {}))]),
+    "max_wider": (ROWS, [("Mul", ["x", scalar(20)], {}), ("Max", ["x", "_"], {})]),
+    "max_first": (ROWS, [("Max", [scalar(0.2), "x"], {})]),
+    "min_zero_first": (ROWS, [("Min", [scalar(0), "x"], {}), ("Mul", ["x", "_"], {})]),
+    "norm_epsilon": (ROWS, [("LayerNormalization", ["x", weights(8) + 1, weights(8)], {"epsilon": 0.5})]),
+    "norm_tiny_epsilon": (ROWS, [("LayerNormalization", ["x", weights(8) + 1, weights(8)], {"epsilon": 1e-12})]),
+    "norm_one_constant": (ROWS, [("LayerNormalization", ["x", np.full(8, 0.75, "float32"), np.full(8, 0.75, "float32")], {})]),
+    "bias_as_scale": ((1, 4, 2, 4), [("Conv", ["x", weights(4, 4, 1, 1), scalar([0.5, -1, 2, 3])], {}),
+                                     ("LayerNormalization", ["_", scalar([0.5, -1, 2, 3]), weights(4)], {})]),
+    "gemm_row": (ROWS, [("Gemm", ["x", weights(8, 3), weights(1, 3)], {})]),
+    "gemm_number": (ROWS, [("Gemm", ["x", weights(8, 3), scalar(0.3)], {})]),
 }
 
 
@@ -113,7 +123,7 @@ def title(name):
     for op, inputs, attributes in steps:
         constants = [i for i in inputs if isinstance(i, np.ndarray)]
         text = f"`{op}`"
-        if constants and op not in ("Conv", "Gemm", "MatMul", "BatchNormalization"):
+        if constants and op not in ("Conv", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization"):
             text += " " + ", ".join(f"{c:g}" if c.ndim == 0 else f"[{','.join(map(str, c.shape))}]" for c in constants)
         text += "".join(f" {k}={v}" for k, v in attributes.items())
         words.append(text)

@@ -159,7 +159,7 @@ TEST(ConstantGuardsTest, BoundsAreAttributesBeforeOpset11) {
   Graph graph = ParseGraph(R"(<ir_version: 3, opset_import: ["" : 8]>
     g (float[2] x) => (float[2] y) { y = Clip<min = -0.5, max = 0.5>(x) })");
   RunFold(graph, LoweringForJstprove());
-  EXPECT_EQ(Ops(graph), "Reshape Slice Conv Reshape Max Reshape Slice Conv Reshape Min");
+  EXPECT_EQ(Ops(graph), "Reshape Slice Conv Reshape Sub Add Max Reshape Slice Conv Reshape Sub Add Min");
 }
 
 // The next are of what lower_offset joins to a Conv of one channel, and what it doesn't: the results are compared.

@@ -48,9 +48,9 @@ INSTANTIATE_TEST_SUITE_P(
         Form{"PowByAVectorOfOne", "g (float[2] x) => (float[2] y) <float[1] n = {3}> { y = Pow(x, n) }", "Mul Mul"},
         Form{"PowOfAnyLength", "g (float[N] x) => (float[N] y) <float[1] n = {3}> { y = Pow(x, n) }", "Mul Mul"},
         Form{"ClipFromBelow", "g (float[2] x) => (float[2] y) <float a = {0.5}> { y = Clip(x, a) }",
-             "Reshape Slice Conv Reshape Max"},
+             "Reshape Slice Conv Reshape Sub Add Max"},
         Form{"ClipFromAbove", "g (float[2] x) => (float[2] y) <float b = {0.5}> { y = Clip(x, , b) }",
-             "Reshape Slice Conv Reshape Min"}),
+             "Reshape Slice Conv Reshape Sub Add Min"}),
     FormName);
 
 INSTANTIATE_TEST_SUITE_P(

@@ -105,6 +105,56 @@ TEST(TargetTest, JstproveWantsAnAddendInGemm) {
             "alpha or beta is not 1");
 }
 
+// Each was proven as something else, in proofs that verify (tests/dsperse/lowering_test.py), or never.
+TEST(TargetTest, JstproveTakesNoAttributeThatItIgnores) {
+  EXPECT_EQ(WhyNot("jstprove", "Gemm",
+                   "g (float[1,4] x) => (y) <" + Filled("w", {4, 2}, 0.5) + ", " + Filled("b", {1, 2}, 0.5) +
+                       "> { y = Gemm(x, w, b) }"),
+            "C is of rank 2");
+  EXPECT_EQ(WhyNot("jstprove", "Cast", "g (float[4] x) => (y) { y = Cast<to=7>(x) }"),
+            "a Cast that may change numbers: int64");
+  EXPECT_EQ(WhyNot("jstprove", "Cast", "g (float[4] x) => (y) { y = Cast<to=11>(x) }"), "");
+  const std::string norm = R"(<ir_version: 8, opset_import: ["" : 17]> g (float[1,2] x) => (y) <float[2] s = {1, 2}> )";
+  EXPECT_EQ(WhyNot("jstprove", "LayerNormalization", norm + "{ y = LayerNormalization(x, s) }"), "");
+  EXPECT_EQ(WhyNot("jstprove", "LayerNormalization", norm + "{ y = LayerNormalization<epsilon=0.5>(x, s) }"),
+            "epsilon 0.5 is proven as 1e-05");
+  EXPECT_EQ(WhyNot("jstprove", "LayerNormalization", norm + "{ y, m = LayerNormalization(x, s) }"),
+            "output 1 is used");
+  const auto resize = [](const char* scales) {
+    return WhyNot("jstprove", "Resize",
+                  std::string("g (float[1,1,4,6] x) => (y) <float[4] s = {1, 1, ") + scales +
+                      "}> { y = Resize<mode=\"nearest\">(x, , s) }");
+  };
+  EXPECT_EQ(resize("2, 0.5"), "");
+  EXPECT_EQ(resize("1.25, 2"), "");
+  EXPECT_EQ(resize("1.3, 2"), "scale 1.3 gives no whole size");
+  const auto pad = [](const char* pads) {
+    return WhyNot("jstprove", "Pad",
+                  std::string("g (float[4,6] x) => (y) <int64[4] p = {") + pads + "}> { y = Pad(x, p) }");
+  };
+  EXPECT_EQ(pad("0, 1, 2, 3"), "");
+  EXPECT_EQ(pad("0, -1, 2, 3"), "it drops elements: a run fails");
+  EXPECT_EQ(WhyNot("jstprove", "Softmax", R"(<ir_version: 6, opset_import: ["" : 12]>
+                   g (float[1,4] x) => (y) { y = Softmax(x) })"),
+            "Softmax before opset 13 is refused");
+  EXPECT_EQ(WhyNot("jstprove", "MatMul", "g (float[4] x, float[4,2] w) => (y) { y = MatMul(x, w) }"),
+            "an operand is a vector");
+}
+
+TEST(TargetTest, JstproveBoundsMaxByItsFirstOperand) {
+  const auto why = [](const char* nodes) {
+    return WhyNot("jstprove", "Max", std::string("g (float[4] a, float[4] b) => (y) <float z = {0}> { ") + nodes + " }");
+  };
+  EXPECT_NE(why("y = Max(a, b)"), "");
+  EXPECT_NE(why("y = Max(z, a)"), "");
+  EXPECT_EQ(why("y = Max(a, z)"), "");
+  EXPECT_EQ(why("n = Neg(b) y = Max(n, b)"), "");
+  EXPECT_EQ(why("n = Neg(b) y = Max(b, n)"), "");
+  EXPECT_EQ(why("n = Sub(b, b) c = Add(n, a) y = Max(c, b)"), "");
+  EXPECT_NE(why("n = Sub(b, b) c = Add(n, a) y = Max(b, c)"), "");
+  EXPECT_NE(why("n = Sub(b, a) c = Add(n, a) y = Max(c, b)"), "");
+}
+
 TEST(TargetTest, JstproveDividesByConstantsOfAtLeastOne) {
   EXPECT_EQ(WhyNot("jstprove", "Div", "g (float[4] x) => (y) <float c = {3.0}> { y = Div(x, c) }"),
             "");

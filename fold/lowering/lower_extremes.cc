@@ -1,0 +1,48 @@
+#include "fold/lowering/lower_extremes.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "fold/lowering/broadcast.h"
+#include "fold/ops/fixed_point.h"
+#include "fold/passes/constants.h"
+
+namespace dsperse {
+namespace {
+
+Matched<Rewrite> MatchWidth(const Graph& graph, const NodeView& node, Facts& facts) {
+  if (node.num_inputs() != 2) return NoMatch<Rewrite>();
+  const std::optional<Tensor> first = ConstantOf(graph, node.input(0)), second = ConstantOf(graph, node.input(1));
+  if (first && second) return NoMatch<Rewrite>();  // folding is to see to that
+  for (const std::optional<Tensor>* constant : {&first, &second}) {
+    if (*constant && !AllZero(**constant)) return NoMatch<Rewrite>();
+  }
+  if (std::string why = WhyNotBroadcast(node, node.op_type(), kVariadicBroadcast); !why.empty()) {
+    return NoMatch<Rewrite>(why);
+  }
+  const std::string op(node.op_type());
+  if (first) {
+    return Match(Rewrite{"its constant put last", [op](Rewriter& r) {
+      const ValueId zero = r.anchor().input(0);
+      r.Replace(op, {r.anchor().input(1), zero});
+    }});
+  }
+  if (second || CoversBound(graph, node.input(0), node.input(1))) return NoMatch<Rewrite>();
+  if (!IsFloat(facts.TypeOf(node.input(0)))) return NoMatch<Rewrite>("its element type is no float");
+  return Match(Rewrite{"its first operand bounded like both", [op](Rewriter& r) {
+    const ValueId a = r.anchor().input(0), b = r.anchor().input(1);
+    const ValueId nothing = r.Emit("Sub", {b, b}, "second_minus_itself");
+    r.Replace(op, {r.Emit("Add", {a, nothing}, "first"), b});
+  }});
+}
+
+}  // namespace
+
+absl::StatusOr<Matched<Rewrite>> LowerMaxWidth::Match(const Graph& graph, const NodeView& node, Facts& facts) const {
+  return MatchWidth(graph, node, facts);
+}
+absl::StatusOr<Matched<Rewrite>> LowerMinWidth::Match(const Graph& graph, const NodeView& node, Facts& facts) const {
+  return MatchWidth(graph, node, facts);
+}
+
+}  // namespace dsperse

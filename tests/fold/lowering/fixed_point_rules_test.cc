@@ -1,0 +1,156 @@
+// Nodes that a circuit would compute as other ones: operands wider than the compiler takes them for, constants at two
+// scales, attributes that it doesn't read. Witnesses of the real chain: tests/dsperse/lowering_test.py.
+#include <string>
+
+#include "fold/fold_model.h"
+#include "fold/ops/fixed_point.h"
+#include "gtest/gtest.h"
+#include "tests/fold/lowering/guarded.h"
+#include "tests/fold/lowering/lowering_options.h"
+#include "tests/support/parse.h"
+#include "tests/support/run_pass.h"
+
+namespace dsperse {
+namespace {
+
+using ::dsperse::testing::FallingPrices;
+using ::dsperse::testing::FindOpNode;
+using ::dsperse::testing::Guarded;
+using ::dsperse::testing::GuardedName;
+using ::dsperse::testing::LoweringForJstprove;
+using ::dsperse::testing::LoweringGuards;
+using ::dsperse::testing::Ops;
+using ::dsperse::testing::ParseGraph;
+using ::dsperse::testing::RunFold;
+
+struct Rule {
+  const char* name;
+  const char* model;
+  const char* ops;
+
+  friend void PrintTo(const Rule& c, std::ostream* out) { *out << c.model; }
+};
+
+class FixedPointRules : public ::testing::TestWithParam<Rule> {};
+
+TEST_P(FixedPointRules, AreKept) {
+  Graph graph = ParseGraph(GetParam().model);
+  RunFold(graph, LoweringForJstprove());
+  EXPECT_EQ(Ops(graph), GetParam().ops);
+  Facts facts(&graph);
+  for (NodeId n : graph.AllNodes()) {
+    EXPECT_EQ(Target::Find("jstprove")->WhyNot(graph, graph.node(n), facts), "") << graph.node(n).op_type();
+  }
+}
+
+std::string RuleName(const ::testing::TestParamInfo<Rule>& tested) { return tested.param.name; }
+
+INSTANTIATE_TEST_SUITE_P(
+    Extremes, FixedPointRules,
+    ::testing::Values(
+        Rule{"MaxOfTwo", "g (float[2] a, float[2] b) => (float[2] y) { y = Max(a, b) }", "Sub Add Max"},
+        Rule{"MinOfTwo", "g (float[2] a, float[2] b) => (float[2] y) { y = Min(a, b) }", "Sub Add Min"},
+        Rule{"MaxOfTwoShapes", "g (float[1, 2] a, float[3, 1] b) => (float[3, 2] y) { y = Max(a, b) }", "Sub Add Max"},
+        Rule{"MaxOfOneTwice", "g (float[2] a) => (float[2] y) { y = Max(a, a) }", "Max"},
+        Rule{"MaxOfItsNegative", "g (float[2] a) => (float[2] y) { n = Neg(a) y = Max(n, a) }", "Neg Max"},
+        Rule{"ZeroFirst", "g (float[2] a) => (float[2] y) <float z = {0}> { y = Max(z, a) }", "Max"},
+        Rule{"ANumberFirst", "g (float[2] a) => (float[2] y) <float c = {0.5}> { y = Min(c, a) }",
+             "Reshape Slice Conv Reshape Sub Add Min"}),
+    RuleName);
+
+#define NORM(attributes, inputs)                                                                       \
+  "<ir_version: 8, opset_import: [\"\" : 17]> g (float[2, 2] x) => (float[2, 2] y) <float[2] s = {1, 2}, " \
+  "float[2] b = {3, 4}> { y = LayerNormalization<" attributes ">(" inputs ") }"
+
+INSTANTIATE_TEST_SUITE_P(
+    Epsilons, FixedPointRules,
+    ::testing::Values(Rule{"OfCircuits", NORM("axis = -1, epsilon = 0.00001", "x, s, b"), "LayerNormalization"},
+                      Rule{"NotWrittenOut", NORM("axis = -1", "x, s, b"), "LayerNormalization"},
+                      Rule{"OfVisionTransformers", NORM("epsilon = 0.000001", "x, s, b"), "Add Add LayerNormalization"},
+                      Rule{"OfTenTimes", NORM("epsilon = 0.0000001", "x, s, b"), "Add Add Add Add LayerNormalization"},
+                      Rule{"Larger", NORM("epsilon = 0.001", "x, s, b"), "Div LayerNormalization"}),
+    RuleName);
+
+INSTANTIATE_TEST_SUITE_P(
+    VectorsAsC, FixedPointRules,
+    ::testing::Values(
+        Rule{"OfARow", "g (float[2, 2] x) => (float[2, 2] y) <float[2, 2] w = {1, 2, 3, 4}, float[1, 2] c = {5, 6}>"
+                       " { y = Gemm(x, w, c) }", "Gemm"},
+        Rule{"OfANumber", "g (float[2, 2] x) => (float[2, 2] y) <float[2, 2] w = {1, 2, 3, 4}, float c = {5}>"
+                          " { y = Gemm(x, w, c) }", "Gemm"},
+        Rule{"OfOneByOne", "g (float[2, 2] x) => (float[2, 2] y) <float[2, 2] w = {1, 2, 3, 4}, float[1, 1] c = {5}>"
+                           " { y = Gemm(x, w, c) }", "Gemm"}),
+    RuleName);
+
+INSTANTIATE_TEST_SUITE_P(
+    FixedPoint, LoweringGuards,
+    ::testing::Values(
+        Guarded{"MaxBeforeItBroadcasts", "lower_max_width",
+                R"(<ir_version: 3, opset_import: ["" : 7]> g (float[2] a, float[2] b) => (float[2] y) { y = Max(a, b) })",
+                "Max broadcasts from opset 8 on, the model has 7"},
+        Guarded{"MaxOfIntegers", "lower_max_width", "g (int32[2] a, int32[2] b) => (int32[2] y) { y = Max(a, b) }",
+                "its element type is no float"},
+        Guarded{"MaxOfThree", "lower_max_width",
+                "g (float[2] a, float[2] b, float[2] c) => (float[2] y) { y = Max(a, b, c) }"},
+        Guarded{"MaxOfConstants", "lower_max_width", "g () => (float y) <float a = {0}, float b = {0}> { y = Max(a, b) }"},
+        Guarded{"MinOfANumber", "lower_min_width", "g (float[2] a) => (float[2] y) <float c = {0.5}> { y = Min(a, c) }"},
+        Guarded{"ARowForEachRow", "lower_gemm_bias",
+                "g (float[2, 2] x) => (float[2, 2] y) <float[2, 2] w = {1, 2, 3, 4}, float[2, 1] c = {5, 6}>"
+                " { y = Gemm(x, w, c) }", "its C differs from row to row"},
+        Guarded{"NoEpsilon", "lower_layer_norm", NORM("epsilon = 0.0", "x, s, b"), "is no square of a whole number"},
+        Guarded{"AnEpsilonBetween", "lower_layer_norm", NORM("epsilon = 0.000004", "x, s, b"),
+                "is no square of a whole number"},
+        Guarded{"AnEpsilonTooSmall", "lower_layer_norm", NORM("epsilon = 1e-14", "x, s, b"),
+                "is no square of a whole number"},
+        Guarded{"HalfPrecision", "lower_layer_norm",
+                R"(<ir_version: 8, opset_import: ["" : 17]> g (float16[2, 2] x) => (float16[2, 2] y)
+                <float16[2] s = {15360, 15360}> { y = LayerNormalization<epsilon = 0.000001>(x, s) })",
+                "its element type is float16"},
+        Guarded{"AnotherOutput", "lower_layer_norm",
+                R"(<ir_version: 8, opset_import: ["" : 17]> g (float[2, 2] x) => (float[2, 2] y, float[2, 1] m)
+                <float[2] s = {1, 2}> { y, m = LayerNormalization<epsilon = 0.000001>(x, s) })",
+                "its output 1 is used"},
+        Guarded{"ScalesThatAgree", "lower_shared_scales",
+                "g (float[1, 2] x) => (float[1, 2] y) <float[2, 2] w = {1, 2, 3, 4}, float[2] b = {5, 6}>"
+                " { a = Gemm(x, w, b) y = Gemm(a, w, b) }"},
+        Guarded{"Zeros", "lower_shared_scales",
+                R"(<ir_version: 8, opset_import: ["" : 17]> g (float[1, 2] x) => (float[1, 2] y) <float[2] b = {0, 0}>
+                { y = LayerNormalization(x, b, b) })"}),
+    GuardedName);
+
+TEST(EpsilonTest, OfASpeltOutNormalizationIsReached) {
+  Graph graph = ParseGraph(R"(<ir_version: 8, opset_import: ["" : 17]> g (float[2, 3, 4] x) => (float[2, 3, 4] y)
+    <float two = {2}, float eps = {0.000001}, float[4] w = {1, 2, 3, 4}, float[4] b = {4, 3, 2, 1}>
+    { m = ReduceMean<axes = [-1]>(x) d = Sub(x, m) q = Pow(d, two) v = ReduceMean<axes = [2]>(q) a = Add(v, eps)
+      s = Sqrt(a) n = Div(d, s) k = Mul(n, w) y = Add(k, b) })");
+  FoldOptions options = LoweringForJstprove();
+  options.passes = "fuse_activations";
+  options.pricer = FallingPrices();
+  RunFold(graph, options);
+  EXPECT_EQ(Ops(graph), "Add Add LayerNormalization");
+}
+
+TEST(SharedScalesTest, AConstantAtTwoScalesBecomesTwo) {
+  Graph graph = ParseGraph(NORM("axis = -1", "x, s, s"));
+  RunFold(graph, LoweringForJstprove());
+  const NodeView norm = graph.node(FindOpNode(graph, "LayerNormalization"));
+  EXPECT_EQ(graph.Name(norm.input(1)), "s");
+  EXPECT_EQ(graph.Name(norm.input(2)), "s_bias");
+}
+
+TEST(SharedScalesTest, EqualConstantsAtTwoScalesStayTwo) {
+  const char* model =
+      R"(<ir_version: 8, opset_import: ["" : 17]> g (float[1, 2] x) => (float[1, 2] y) <float[2] s = {1, 2},
+      float[2] b = {1, 2}, float[2] c = {1, 2}> { a = LayerNormalization(x, s, b) y = LayerNormalization(a, s, c) })";
+  Graph graph = ParseGraph(model);
+  FoldOptions options = LoweringForJstprove();
+  options.passes = "default";
+  RunFold(graph, options);
+  EXPECT_EQ(graph.Initializers(graph.main()).size(), 2u) << "for scales and biases one each";
+  Graph unscaled = ParseGraph(model);
+  RunFold(unscaled);
+  EXPECT_EQ(unscaled.Initializers(unscaled.main()).size(), 1u);
+}
+
+}  // namespace
+}  // namespace dsperse
