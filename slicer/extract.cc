@@ -60,6 +60,19 @@ class LiftWriter {
       Node("Add", names.zeros[i - 1], names.zeros[i - 1], names.zeros[i]);
     }
   }
+  void AddExpand(const std::string& x, const ExpandNames& names, const Dims& dims) {
+    onnx::TensorProto* shape = out_.add_initializer();
+    shape->set_name(names.shape);
+    shape->set_data_type(onnx::TensorProto::INT64);
+    shape->add_dims(static_cast<int64_t>(dims.size()));
+    for (int64_t d : dims) shape->add_int64_data(d);
+    Node("Expand", x, names.shape, names.expanded);
+  }
+  // What the others read of `x`.
+  std::string Lifted(const std::string& x) const {
+    const auto it = lifted_.find(x);
+    return it == lifted_.end() ? x : it->second;
+  }
   // Has `node`, which is not of a lift, read what was lifted.
   void Redirect(onnx::NodeProto* node) const {
     for (std::string& input : *node->mutable_input()) {
@@ -122,6 +135,7 @@ absl::StatusOr<Extractor> Extractor::Make(const Graph& graph, Facts& facts, cons
   e.FindInterfaces();
   e.NameLifts();
   e.NameNarrowings();
+  e.NameExpansions();
   return e;
 }
 
@@ -193,11 +207,34 @@ void Extractor::NameNarrowings() {
   }
 }
 
+void Extractor::NameExpansions() {
+  const auto name = [&](ValueId result) {
+    const absl::string_view y = graph_->Name(result);
+    expand_names_[result.index] = {Fresh(absl::StrCat(y, "_shape")), Fresh(absl::StrCat(y, "_first"))};
+  };
+  for (const Slice& slice : plan_->slices) {
+    for (const Narrowing& narrowing : slice.narrowings) name(graph_->node(narrowing.node).output(0));
+    for (NodeId id : slice.swapped) {
+      const NodeView node = graph_->node(id);
+      if (facts_->StaticShape(node.input(1)) != facts_->StaticShape(node.output(0))) name(node.output(0));
+    }
+  }
+}
+
 std::vector<std::string> Extractor::OwnInitializers(int slice) const {
   const Slice& planned = plan_->slices[static_cast<size_t>(slice)];
-  if (planned.narrowings.empty()) return {};
-  const NarrowingNames& names = narrowing_names_.at(ZeroSource(planned).index);
-  return {names.shape, names.starts, names.ends};
+  std::vector<std::string> all;
+  if (!planned.narrowings.empty()) {
+    const NarrowingNames& names = narrowing_names_.at(ZeroSource(planned).index);
+    all = {names.shape, names.starts, names.ends};
+  }
+  for (int p = planned.begin; p < planned.end; ++p) {
+    const NodeView node = graph_->node(plan_->order[static_cast<size_t>(p)]);
+    if (const auto it = expand_names_.find(node.output(0).index); it != expand_names_.end()) {
+      all.push_back(it->second.shape);
+    }
+  }
+  return all;
 }
 
 void Extractor::NameLifts() {
@@ -236,20 +273,29 @@ absl::StatusOr<std::string> Extractor::Extract(int index) const {
   }
   size_t narrowed = 0, swapped = 0;
   for (int p = slice.begin; p < slice.end; ++p) {
-    onnx::NodeProto* node = graph->add_node();
-    *node = model_->graph().node(p);
+    const NodeId id = plan_->order[static_cast<size_t>(p)];
+    onnx::NodeProto made = model_->graph().node(p);
+    onnx::NodeProto* const node = &made;
     if (narrowed < slice.narrowings.size() &&
-        slice.narrowings[narrowed].node == plan_->order[static_cast<size_t>(p)]) {
+        slice.narrowings[narrowed].node == id) {
       const Narrowing& narrowing = slice.narrowings[narrowed++];
       node->set_input(0, zeros->zeros[static_cast<size_t>(narrowing.to.doublings - 1)]);
       node->set_input(1, std::string(graph_->Name(narrowing.value)));
     }
-    if (swapped < slice.swapped.size() && slice.swapped[swapped] == plan_->order[static_cast<size_t>(p)]) {
+    if (swapped < slice.swapped.size() && slice.swapped[swapped] == id) {
       node->mutable_input()->SwapElements(0, 1);
       ++swapped;
     }
+    const ValueId result = graph_->node(id).output(0);
+    if (const auto it = expand_names_.find(result.index); it != expand_names_.end()) {
+      const std::optional<Dims> dims = facts_->StaticShape(result);
+      if (!dims) return absl::InternalError("a comparison of unknown shape is written anew");
+      lifts.AddExpand(lifts.Lifted(node->input(0)), it->second, *dims);
+      node->set_input(0, it->second.expanded);
+    }
     if (!slice.lifts.empty()) lifts.Redirect(node);
     CollectDomains(*node, &domains);
+    *graph->add_node() = std::move(made);
   }
   for (ValueId v : face.initializers) {
     const int place = initializer_at_[static_cast<size_t>(v.index)];

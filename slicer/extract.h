@@ -46,6 +46,9 @@ class Extractor {
   // By the index of the input that a narrowing makes its zero of: what has the input's type, one axis, and of
   // it all elements (`flat`) or one.
   const std::map<int32_t, NarrowingNames>& narrowing_names() const { return narrowing_names_; }
+  // By the index of a comparison's result, what its first operand is expanded to where it lacks the result's shape:
+  // the compiler takes the first operand's shape for the result's.
+  const std::map<int32_t, ExpandNames>& expand_names() const { return expand_names_; }
   // Names of initializers of the slice that are none of the model.
   std::vector<std::string> OwnInitializers(int slice) const;
   const PayloadTable& payloads() const { return *payloads_; }
@@ -59,6 +62,7 @@ class Extractor {
   void FindInterfaces();
   void NameLifts();
   void NameNarrowings();
+  void NameExpansions();
   // Names are unlike any of the model and of each other.
   std::string Fresh(std::string name);
 
@@ -73,6 +77,7 @@ class Extractor {
   std::set<std::string> made_names_;
   std::map<int32_t, std::vector<std::string>> lift_names_;
   std::map<int32_t, NarrowingNames> narrowing_names_;
+  std::map<int32_t, ExpandNames> expand_names_;
   std::vector<int> initializer_at_;  // by value index: place in the exported list
 };
 

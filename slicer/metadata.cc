@@ -188,6 +188,7 @@ Metadata MakeMetadata(const Graph& graph, Facts& facts, const Plan& plan,
   for (const auto& [index, made] : extractor.lift_names()) {
     for (const std::string& name : made) trace(name, ValueId{index});
   }
+  for (const auto& [index, made] : extractor.expand_names()) trace(made.expanded, ValueId{index});
   for (const auto& [index, made] : extractor.narrowing_names()) {
     auto trace_axis = [&, type = static_cast<int>(facts.TypeOf(ValueId{index}))](const std::string& name,
                                                                                   int64_t size) {

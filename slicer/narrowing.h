@@ -5,11 +5,13 @@
 // operand for the bound of the result and for the width of its check. So Max(x, 0), which is how Relu is
 // written for it, is written in slices as
 //
-//   e = element 0 of an input of the slice    z₀ = e − e    z₁ = z₀ + z₀  …  z_d = z_{d−1} + z_{d−1}    Max(z_d, x)
+//   e = element 0 of an input of the slice    z₀ = e − e    z₁ = z₀ + z₀  …  z_d = z_{d−1} + z_{d−1}
+//   Max(z_d expanded to the shape of x, x)
 //
-// The compiler's bound of e is 1, of z_d 2^(d+1), and its value +0: the same comparison, bit for bit but that a zero
-// may have another sign, at no cost (sums of variables whose coefficients cancel out are the constant 0 to the
-// compiler; measured: same constraints, same gates but for the digits of the narrower checks).
+// (Of the first operand it takes the result's shape too.) The compiler's bound of e is 1, of z_d 2^(d+1), and its
+// value +0: the same comparison, bit for bit but that a zero may have another sign, at no cost (sums of variables
+// whose coefficients cancel out are the constant 0 to the compiler; measured: same constraints, same gates but for
+// the digits of the narrower checks).
 //
 // x must lie within ±2^(d+1), or it is proven as another value. What is known of it: lifts.h.
 #ifndef DSPERSE_SLICER_NARROWING_H_
@@ -46,6 +48,11 @@ struct NarrowingNames {
   std::string shape, starts, ends;  // constants
   std::string flat, element;
   std::vector<std::string> zeros;  // of bounds 2, 4, 8, …
+};
+
+// Of an Expand: its shape and what it makes.
+struct ExpandNames {
+  std::string shape, expanded;
 };
 
 }  // namespace dsperse

@@ -117,7 +117,7 @@ bool OfANarrowing(const Graph& graph, ValueId initializer, const Graph& whole) {
   for (const Use& use : graph.Uses(initializer)) {
     if (use.is_block_output()) return false;
     const NodeView node = graph.node(use.node);
-    if (!node.Is("Reshape") && !node.Is("Slice")) return false;
+    if (!node.Is("Reshape") && !node.Is("Slice") && !node.Is("Expand")) return false;
     if (whole.FindValue(graph.Name(node.output(0))).valid()) return false;
   }
   return true;

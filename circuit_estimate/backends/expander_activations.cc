@@ -25,8 +25,8 @@ double ExpanderCounter::Activation(const Node& node, Priced* priced) {
   if ((op == "Max" || op == "Min") && view.num_inputs() == 2 && view_.has_entry_bounds()) {
     // The first operand's bound is the result's: slices are written with the wider one first.
     const double other = BoundOf(view.input(1));
-    priced->swapped = other > in;
-    in = std::max(in, other);
+    priced->swapped = other > in && view_.facts().StaticShape(view.output(0)).has_value();
+    if (priced->swapped) in = other;
   }
   if (const ValueId x = ComparedWithZero(view_.facts(), view); x.valid()) {
     if (const double narrow = view_.NarrowBound(x); narrow < BoundOf(x)) {

@@ -172,7 +172,10 @@ double ExpanderCounter::Price(const Node& node, Priced* priced) {
     for (ValueId input : view.inputs()) bound = std::max(bound, BoundOf(input));
     return bound;
   }
-  if (MovesData(op)) return in;
+  if (MovesData(op)) {
+    if (zeros_.contains(view.input(0)) && op != "Concat" && op != "Pad") zeros_.insert(view.output(0));
+    return in;
+  }
   return Function(node, priced);
 }
 

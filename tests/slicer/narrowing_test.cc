@@ -96,7 +96,9 @@ TEST(Narrowing, RelusLetOneSliceHoldAllLayers) {
     EXPECT_EQ(narrowing.to.bound(), 65536);
     const NodeView max = graph.node(graph.Producer(
         graph.FindValue(written.prepared.graph->Name(written.prepared.graph->node(narrowing.node).output(0)))));
-    EXPECT_EQ(graph.Name(max.input(0)), "x_element_zero_15");
+    const NodeView expand = graph.node(graph.Producer(max.input(0)));
+    EXPECT_EQ(expand.op_type(), "Expand");
+    EXPECT_EQ(graph.Name(expand.input(0)), "x_element_zero_15");
     EXPECT_EQ(graph.Name(max.input(1)), written.prepared.graph->Name(narrowing.value));
   }
   EXPECT_THAT(*CheckSlices(written.slices), IsEmpty());
@@ -118,6 +120,7 @@ TEST(Narrowing, EveryBitStaysAndShapesAreTraced) {
   const auto metadata = DecodeMetadata(written.metadata);
   ASSERT_TRUE(metadata.ok());
   EXPECT_THAT(metadata->traced_shapes, Contains(Pair("x_flat", Dims{18})));
+  EXPECT_THAT(metadata->traced_shapes, Contains(Pair("r2_first", Dims{1, 2, 3, 3})));
   for (const char* name : {"x_element", "x_element_zero_0", "x_element_zero_15"}) {
     EXPECT_THAT(metadata->traced_shapes, Contains(Pair(name, Dims{1}))) << name;
     EXPECT_THAT(metadata->traced_types, Contains(Pair(name, 1))) << name;
@@ -171,6 +174,8 @@ TEST(Comparisons, TheWiderOperandComesFirst) {
       {"g (float[4] x) => (float[4] y) <float z = {0}> { y = Max(z, x) }", "x_lifted"},
       {"g (float[4] x) => (float[4] y) <float z = {0}> { y = Min(z, x) }", "x_lifted"},
       {"g (float[4] x) => (float[4] y) { t = Add(x, x) y = Max(x, t) }", "t"},
+      // The compiler takes the result's shape from the first operand as well.
+      {"g (float[4] x, float[1] u) => (float[4] y) { s = Sigmoid(x) y = Max(s, u) }", "y_first"},
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.model);
