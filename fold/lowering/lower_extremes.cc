@@ -1,6 +1,7 @@
 #include "fold/lowering/lower_extremes.h"
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "fold/lowering/broadcast.h"
@@ -29,10 +30,13 @@ Matched<Rewrite> MatchWidth(const Graph& graph, const NodeView& node, Facts& fac
   }
   if (second || CoversBound(graph, node.input(0), node.input(1))) return NoMatch<Rewrite>();
   if (!IsFloat(facts.TypeOf(node.input(0)))) return NoMatch<Rewrite>("its element type is no float");
-  return Match(Rewrite{"its first operand bounded like both", [op](Rewriter& r) {
+  // The compiler takes the shape of a sum to be that of its first operand.
+  const bool narrow = facts.ShapeOf(node.input(0)) != facts.ShapeOf(node.output(0));
+  return Match(Rewrite{"its first operand bounded like both", [op, narrow](Rewriter& r) {
     const ValueId a = r.anchor().input(0), b = r.anchor().input(1);
     const ValueId nothing = r.Emit("Sub", {b, b}, "second_minus_itself");
-    r.Replace(op, {r.Emit("Add", {a, nothing}, "first"), b});
+    const std::vector<ValueId> terms = narrow ? std::vector<ValueId>{nothing, a} : std::vector<ValueId>{a, nothing};
+    r.Replace(op, {r.Emit("Add", terms, "first"), b});
   }});
 }
 
