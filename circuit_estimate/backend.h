@@ -47,7 +47,6 @@ struct NodeCounts {
       unsupported;  // why the backend refuses the node; then the counts are 0 unless said there
   int bits = 0;     // that the node's values need, where the backend bounds them
   bool narrowed = false;  // its bound was taken to be ModelView::NarrowBound
-  bool swapped = false;   // a Max or Min that is priced with its operands the other way round
 };
 
 struct RangeCounts {

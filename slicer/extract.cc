@@ -68,11 +68,6 @@ class LiftWriter {
     for (int64_t d : dims) shape->add_int64_data(d);
     Node("Expand", x, names.shape, names.expanded);
   }
-  // What the others read of `x`.
-  std::string Lifted(const std::string& x) const {
-    const auto it = lifted_.find(x);
-    return it == lifted_.end() ? x : it->second;
-  }
   // Has `node`, which is not of a lift, read what was lifted.
   void Redirect(onnx::NodeProto* node) const {
     for (std::string& input : *node->mutable_input()) {
@@ -135,7 +130,6 @@ absl::StatusOr<Extractor> Extractor::Make(const Graph& graph, Facts& facts, cons
   e.FindInterfaces();
   e.NameLifts();
   e.NameNarrowings();
-  e.NameExpansions();
   return e;
 }
 
@@ -204,35 +198,21 @@ void Extractor::NameNarrowings() {
     for (int d = static_cast<int>(names.zeros.size()); d < MostDoublings(slice); ++d) {
       names.zeros.push_back(Fresh(absl::StrCat(x, "_element_zero_", d)));
     }
-  }
-}
-
-void Extractor::NameExpansions() {
-  const auto name = [&](ValueId result) {
-    const absl::string_view y = graph_->Name(result);
-    expand_names_[result.index] = {Fresh(absl::StrCat(y, "_shape")), Fresh(absl::StrCat(y, "_first"))};
-  };
-  for (const Slice& slice : plan_->slices) {
-    for (const Narrowing& narrowing : slice.narrowings) name(graph_->node(narrowing.node).output(0));
-    for (NodeId id : slice.swapped) {
-      const NodeView node = graph_->node(id);
-      if (facts_->StaticShape(node.input(1)) != facts_->StaticShape(node.output(0))) name(node.output(0));
+    for (const Narrowing& narrowing : slice.narrowings) {
+      const ValueId result = graph_->node(narrowing.node).output(0);
+      const absl::string_view y = graph_->Name(result);
+      expand_names_[result.index] = {Fresh(absl::StrCat(y, "_shape")), Fresh(absl::StrCat(y, "_first"))};
     }
   }
 }
 
 std::vector<std::string> Extractor::OwnInitializers(int slice) const {
   const Slice& planned = plan_->slices[static_cast<size_t>(slice)];
-  std::vector<std::string> all;
-  if (!planned.narrowings.empty()) {
-    const NarrowingNames& names = narrowing_names_.at(ZeroSource(planned).index);
-    all = {names.shape, names.starts, names.ends};
-  }
-  for (int p = planned.begin; p < planned.end; ++p) {
-    const NodeView node = graph_->node(plan_->order[static_cast<size_t>(p)]);
-    if (const auto it = expand_names_.find(node.output(0).index); it != expand_names_.end()) {
-      all.push_back(it->second.shape);
-    }
+  if (planned.narrowings.empty()) return {};
+  const NarrowingNames& names = narrowing_names_.at(ZeroSource(planned).index);
+  std::vector<std::string> all = {names.shape, names.starts, names.ends};
+  for (const Narrowing& narrowing : planned.narrowings) {
+    all.push_back(expand_names_.at(graph_->node(narrowing.node).output(0).index).shape);
   }
   return all;
 }
@@ -271,31 +251,23 @@ absl::StatusOr<std::string> Extractor::Extract(int index) const {
     zeros = &narrowing_names_.at(source.index);
     lifts.AddZeros(std::string(graph_->Name(source)), *zeros, MostDoublings(slice));
   }
-  size_t narrowed = 0, swapped = 0;
+  size_t narrowed = 0;
   for (int p = slice.begin; p < slice.end; ++p) {
     const NodeId id = plan_->order[static_cast<size_t>(p)];
-    onnx::NodeProto made = model_->graph().node(p);
-    onnx::NodeProto* const node = &made;
-    if (narrowed < slice.narrowings.size() &&
-        slice.narrowings[narrowed].node == id) {
+    onnx::NodeProto node = model_->graph().node(p);
+    if (narrowed < slice.narrowings.size() && slice.narrowings[narrowed].node == id) {
       const Narrowing& narrowing = slice.narrowings[narrowed++];
-      node->set_input(0, zeros->zeros[static_cast<size_t>(narrowing.to.doublings - 1)]);
-      node->set_input(1, std::string(graph_->Name(narrowing.value)));
-    }
-    if (swapped < slice.swapped.size() && slice.swapped[swapped] == id) {
-      node->mutable_input()->SwapElements(0, 1);
-      ++swapped;
-    }
-    const ValueId result = graph_->node(id).output(0);
-    if (const auto it = expand_names_.find(result.index); it != expand_names_.end()) {
+      const ValueId result = graph_->node(id).output(0);
+      const ExpandNames& names = expand_names_.at(result.index);
       const std::optional<Dims> dims = facts_->StaticShape(result);
       if (!dims) return absl::InternalError("a comparison of unknown shape is written anew");
-      lifts.AddExpand(lifts.Lifted(node->input(0)), it->second, *dims);
-      node->set_input(0, it->second.expanded);
+      lifts.AddExpand(zeros->zeros[static_cast<size_t>(narrowing.to.doublings - 1)], names, *dims);
+      node.set_input(0, names.expanded);
+      node.set_input(1, std::string(graph_->Name(narrowing.value)));
     }
-    if (!slice.lifts.empty()) lifts.Redirect(node);
-    CollectDomains(*node, &domains);
-    *graph->add_node() = std::move(made);
+    if (!slice.lifts.empty()) lifts.Redirect(&node);
+    CollectDomains(node, &domains);
+    *graph->add_node() = std::move(node);
   }
   for (ValueId v : face.initializers) {
     const int place = initializer_at_[static_cast<size_t>(v.index)];

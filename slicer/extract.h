@@ -46,8 +46,8 @@ class Extractor {
   // By the index of the input that a narrowing makes its zero of: what has the input's type, one axis, and of
   // it all elements (`flat`) or one.
   const std::map<int32_t, NarrowingNames>& narrowing_names() const { return narrowing_names_; }
-  // By the index of a comparison's result, what its first operand is expanded to where it lacks the result's shape:
-  // the compiler takes the first operand's shape for the result's.
+  // By the index of a narrowed comparison's result, how the zero is expanded to the result's shape, which the compiler
+  // takes to be that of the first operand.
   const std::map<int32_t, ExpandNames>& expand_names() const { return expand_names_; }
   // Names of initializers of the slice that are none of the model.
   std::vector<std::string> OwnInitializers(int slice) const;
@@ -62,7 +62,6 @@ class Extractor {
   void FindInterfaces();
   void NameLifts();
   void NameNarrowings();
-  void NameExpansions();
   // Names are unlike any of the model and of each other.
   std::string Fresh(std::string name);
 

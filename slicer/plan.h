@@ -53,7 +53,6 @@ struct Slice {
   std::vector<ValueId> inputs;   // activations read from outside, in order of first use
   std::vector<ValueId> outputs;  // read by a later slice, or model outputs, in order of production
   std::vector<Lift> lifts;       // of each input; empty: the slice is written as it is. The planner sets none
-  std::vector<NodeId> swapped;    // Max and Min whose operands are written the other way round. The planner sets none
   std::vector<Narrowing> narrowings;  // in the order of their nodes. The planner sets none
   int64_t input_elements = 0;
   int64_t output_elements = 0;

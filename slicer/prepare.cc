@@ -197,7 +197,6 @@ absl::Status FindComparisons(const Backend& backend, const Parameters& parameter
                                   static_cast<size_t>(slice.end));
     DSPERSE_ASSIGN_OR_RETURN(const RangeCounts counts, backend.CountRange(view, range, parameters));
     for (const NodeCounts& node : counts.nodes) {
-      if (node.swapped) slice.swapped.push_back(node.node);
       if (!node.narrowed) continue;
       const ValueId x = ComparedWithZero(*prepared->facts, prepared->graph->node(node.node));
       slice.narrowings.push_back({node.node, x, lifts.Inside(x)});

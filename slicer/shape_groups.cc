@@ -26,16 +26,12 @@ std::string Signature(const Graph& graph, Facts& facts, const Plan& plan, const 
   absl::StrAppend(&out, "|");
   for (ValueId v : face.initializers) declare(v);
   absl::StrAppend(&out, "|");
-  size_t narrowed = 0, swapped = 0;
+  size_t narrowed = 0;
   for (int p = slice.begin; p < slice.end; ++p) {
     const NodeView node = graph.node(plan.order[static_cast<size_t>(p)]);
     absl::StrAppend(&out, node.domain(), ".", node.op_type(), "(");
     for (; narrowed < slice.narrowings.size() && slice.narrowings[narrowed].node == node.id(); ++narrowed) {
       absl::StrAppend(&out, "^", slice.narrowings[narrowed].to.doublings);
-    }
-    if (swapped < slice.swapped.size() && slice.swapped[swapped] == node.id()) {
-      out += '~';
-      ++swapped;
     }
     for (ValueId v : node.inputs()) {
       const auto it = v.valid() ? number.find(v) : number.end();

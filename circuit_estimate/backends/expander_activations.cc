@@ -22,17 +22,10 @@ double ExpanderCounter::Activation(const Node& node, Priced* priced) {
   const NodeView& view = node.view;
   const absl::string_view op = view.op_type();
   double in = BoundOf(view.input(0));
-  if ((op == "Max" || op == "Min") && view.num_inputs() == 2 && view_.has_entry_bounds()) {
-    // The first operand's bound is the result's: slices are written with the wider one first.
-    const double other = BoundOf(view.input(1));
-    priced->swapped = other > in && view_.facts().StaticShape(view.output(0)).has_value();
-    if (priced->swapped) in = other;
-  }
   if (const ValueId x = ComparedWithZero(view_.facts(), view); x.valid()) {
     if (const double narrow = view_.NarrowBound(x); narrow < BoundOf(x)) {
       in = narrow;
       priced->narrowed = true;
-      priced->swapped = false;
     }
   }
   const Count n = node.n;

@@ -37,7 +37,6 @@ class ExpanderCounter {
     bool mul_exact = true;
     int mul_exact_chunk = 64;      // up to this size of chunks, if at all
     bool narrowed = false;         // priced with ModelView::NarrowBound
-    bool swapped = false;          // priced with its operands the other way round
     bool makes_constants = false;  // some results depend on no input
   };
   Priced AddNode(NodeId id);

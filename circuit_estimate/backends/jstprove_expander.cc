@@ -260,7 +260,6 @@ class ExpanderBackend : public Backend {
       node.unsupported = !priced[i].refused.empty() ? priced[i].refused : priced[i].too_wide;
       node.bits = priced[i].bits;
       node.narrowed = priced[i].narrowed;
-      node.swapped = priced[i].swapped;
       result.nodes.push_back(std::move(node));
     }
     // The choice of the chunk is a guess of the compiler's; what depends on it is not exact.

@@ -1,4 +1,4 @@
-// Comparisons of slices: bounds that begin anew, operands in the order that the compiler needs.
+// Comparisons of slices: bounds that begin anew.
 #include "slicer/narrowing.h"
 
 #include <limits>
@@ -163,36 +163,6 @@ TEST(Narrowing, GivenAndProvenBoundsDecideWhereTheyAreKnown) {
 }
 
 // JSTprove bounds the result of a comparison by its first operand: Max(sigmoid(x), x) was proven with other values.
-TEST(Comparisons, TheWiderOperandComesFirst) {
-  const struct {
-    const char* model;
-    const char* first;
-  } cases[] = {
-      {"g (float[4] x) => (float[4] y) { s = Sigmoid(x) y = Max(s, x) }", "x_lifted"},
-      {"g (float[4] x) => (float[4] y) { s = Sigmoid(x) y = Max(x, s) }", "x_lifted"},
-      {"g (float[4] x) => (float[4] y) { s = Sigmoid(x) y = Min(s, x) }", "x_lifted"},
-      {"g (float[4] x) => (float[4] y) <float z = {0}> { y = Max(z, x) }", "x_lifted"},
-      {"g (float[4] x) => (float[4] y) <float z = {0}> { y = Min(z, x) }", "x_lifted"},
-      {"g (float[4] x) => (float[4] y) { t = Add(x, x) y = Max(x, t) }", "t"},
-      // The compiler takes the result's shape from the first operand as well.
-      {"g (float[4] x, float[1] u) => (float[4] y) { s = Sigmoid(x) y = Max(s, u) }", "y_first"},
-  };
-  for (const auto& c : cases) {
-    SCOPED_TRACE(c.model);
-    PrepareOptions options;
-    options.plan.policy = Policy::kWhole;
-    const Written written = Write(c.model, options);
-    const Graph& graph = written.slices.slices[0].graph;
-    const NodeView node = graph.node(graph.Producer(graph.FindValue("y")));
-    EXPECT_EQ(graph.Name(node.input(0)), c.first);
-    EXPECT_EQ(node.num_inputs(), 2);
-    const auto inputs = SampleInputs(written.slices.whole.graph, 1);
-    const auto chained = RunSlices(written.slices, *inputs), whole = RunGraph(written.slices.whole.graph, *inputs);
-    ASSERT_TRUE(chained.ok() && whole.ok());
-    EXPECT_TRUE(*SameBits((*chained)[0], (*whole)[0]));
-  }
-}
-
 // The planner's price, before anything is written, is that of the file.
 TEST(Comparisons, ThePlannersPriceIsThatOfTheFile) {
   const Backend* backend = FindBackend("jstprove_expander");
