@@ -5,6 +5,7 @@ import pathlib
 import msgpack
 import numpy as np
 import onnx
+from onnx import numpy_helper
 
 import oracle
 
@@ -65,10 +66,16 @@ class Slices:
         self.check_metadata(test)
         self.check_plan(test)
         weights = {tensor.name: tensor.SerializeToString() for tensor in self.whole.graph.initializer}
+        known = {node.name for node in self.whole.graph.node}
         for model in self.models:
             onnx.checker.check_model(model, full_check=True)
             for tensor in model.graph.initializer:
-                test.assertEqual(tensor.SerializeToString(), weights[tensor.name], tensor.name)
+                if tensor.name in weights:
+                    test.assertEqual(tensor.SerializeToString(), weights[tensor.name], tensor.name)
+                else:  # what zeros of narrowed values are cut out and expanded by
+                    readers = {node.op_type for node in model.graph.node if tensor.name in node.input}
+                    test.assertLessEqual(readers, {"Reshape", "Slice", "Expand"}, tensor.name)
+                    test.assertFalse(known & {node.name for node in model.graph.node if tensor.name in node.input})
         onnx.checker.check_model(self.whole, full_check=True)
 
     def check_metadata(self, test):
@@ -101,8 +108,8 @@ class Slices:
                 test.assertIn(name, metadata["traced_types"])
 
     def check_plan(self, test):
-        """Together the slices are model.onnx, node by node, but for lifts, and none reads what is made later."""
-        parts = [unlifted(test, model, part) for model, part in zip(self.models, self.account["slices"])]
+        """Together the slices are model.onnx, node by node, but for lifts and narrowings, and none reads what is made later."""
+        parts = [unlifted(test, model, part, self.whole) for model, part in zip(self.models, self.account["slices"])]
         nodes = [node.SerializeToString(deterministic=True) for part in parts for node in part]
         test.assertEqual(nodes, [node.SerializeToString(deterministic=True) for node in self.whole.graph.node])
         begins = np.cumsum([0] + [len(part) for part in parts])
@@ -130,9 +137,9 @@ class Slices:
             test.assertEqual(want.tobytes(), values[name].tobytes(), name)
 
 
-def unlifted(test, model, part):
-    """A slice's nodes as model.onnx holds them: without those that widen the bound of its inputs to 1 + 2^m, as
-    slices.json says, by x - 2^m (x - x)."""
+def unlifted(test, model, part, whole):
+    """A slice's nodes as model.onnx, `whole`, holds them: without those that widen the bound of its inputs to 1 + 2^m, as
+    slices.json says, by x - 2^m (x - x), and without the zeros that narrowed values are compared with."""
     nodes = list(model.graph.node)
     source = {}
     for tensor in part["inputs"]:
@@ -149,14 +156,53 @@ def unlifted(test, model, part):
             zero = node.output[0]
         test.assertEqual((lift[-1].op_type, list(lift[-1].input)), ("Sub", [name, zero]))
         source[lift[-1].output[0]] = name
+    narrowed = {value["name"]: value["bound"] for value in part.get("narrowed", [])}
+    bounds = {}
+    if narrowed:
+        bounds, nodes = zeros(test, model, part["inputs"][0]["name"], nodes, max(narrowed.values()))
+    originals = {node.output[0]: node for node in whole.graph.node}
     out = []
     for node in nodes:
         test.assertFalse(set(node.input) & set(source.values()), node.name)
+        if node.op_type == "Expand" and node.input[0] in bounds:
+            bounds[node.output[0]] = bounds[node.input[0]]
+            continue
         copy = onnx.NodeProto()
         copy.CopyFrom(node)
         copy.input[:] = [source.get(name, name) for name in node.input]
+        if node.input[0] in bounds:
+            zero, value = copy.input
+            test.assertEqual(bounds[zero], narrowed[value])
+            original = originals[node.output[0]]
+            copy.input[:] = [value if name == value else zero_constant(test, whole, name) for name in original.input]
+            test.assertIn(value, copy.input)
         out.append(copy)
     return out
+
+
+def zeros(test, model, name, nodes, most):
+    """The bounds 2, 4, 8, … up to `most` of zeros made of an element of `name`, by their names, and the nodes behind them."""
+    constants = {tensor.name: numpy_helper.to_array(tensor).tolist() for tensor in model.graph.initializer
+                 if tensor.data_type == onnx.TensorProto.INT64}
+    flat, element, zero = nodes[:3]
+    test.assertEqual((flat.op_type, flat.input[0], constants[flat.input[1]]), ("Reshape", name, [-1]))
+    test.assertEqual((element.op_type, element.input[0], [constants[i] for i in element.input[1:]]),
+                     ("Slice", flat.output[0], [[0], [1]]))
+    test.assertEqual((zero.op_type, list(zero.input)), ("Sub", [element.output[0]] * 2))
+    bounds, bound, nodes = {zero.output[0]: 2}, 2, nodes[3:]
+    while bound < most:
+        twice, nodes = nodes[0], nodes[1:]
+        test.assertEqual((twice.op_type, list(twice.input)), ("Add", [zero.output[0]] * 2))
+        bound, zero = 2 * bound, twice
+        bounds[zero.output[0]] = bound
+    return bounds, nodes
+
+
+def zero_constant(test, whole, name):
+    """`name`, a constant of zeros of `whole`."""
+    constant = next(tensor for tensor in whole.graph.initializer if tensor.name == name)
+    test.assertFalse(numpy_helper.to_array(constant).any(), name)
+    return name
 
 
 def shape(value):
