@@ -107,8 +107,9 @@ void TellOfNarrowings(Prepared* prepared) {
   if (number == 0) return;
   prepared->assumptions.push_back(absl::StrCat(
       "what ", number, number == 1 ? " Relu compares" : " Relus compare",
-      " is taken, not proven, to lie within ±", least,
-      number == 1 ? "" : " or more", ": larger values can be proven as others, in proofs that verify"));
+      " is assumed, not proven, to lie within ±", least,
+      number == 1 ? "" : " or more",
+      ": a larger value may be proven as another, in a proof that verifies; `dsperse-slice verify` warns of larger ones"));
 }
 
 // Of the slices that are proven: which begin with values that no proof of ours bounds, and which are not

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <map>
 #include <optional>
 #include <sstream>
 #include <system_error>
@@ -81,7 +82,7 @@ std::vector<Dims> DeclaredShapes(const Graph& graph, absl::Span<const ValueId> v
   return out;
 }
 
-// The bounds of slices' inputs in a slices.json.
+// The bounds of values in a slices.json.
 absl::Status ReadBounds(const std::string& path, LoadedSlices* out) {
   DSPERSE_ASSIGN_OR_RETURN(const std::string text, ReadWhole(path));
   const nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
@@ -96,6 +97,13 @@ absl::Status ReadBounds(const std::string& path, LoadedSlices* out) {
       if (!input.is_object() || !input.contains("bound")) continue;
       if (!input["bound"].is_number() || !input.contains("name") || !input["name"].is_string()) return wrong;
       out->bounds[i][input["name"].get<std::string>()] = input["bound"].get<double>();
+    }
+    if (!slice.contains("narrowed")) continue;
+    if (!slice["narrowed"].is_array()) return wrong;
+    for (const nlohmann::json& value : slice["narrowed"]) {
+      if (!value.is_object() || !value.contains("bound") || !value["bound"].is_number()) return wrong;
+      if (!value.contains("name") || !value["name"].is_string()) return wrong;
+      out->narrowed[i][value["name"].get<std::string>()] = value["bound"].get<double>();
     }
   }
   return absl::OkStatus();
@@ -183,6 +191,7 @@ absl::StatusOr<LoadedSlices> LoadSlices(const std::string& path, const LoadOptio
     out.slices.push_back(std::move(model));
   }
   out.bounds.resize(out.slices.size());
+  out.narrowed.resize(out.slices.size());
   DSPERSE_ASSIGN_OR_RETURN(const std::string account, Inside(root, "slices.json"));
   std::error_code error;
   if (fs::exists(account, error)) DSPERSE_RETURN_IF_ERROR(ReadBounds(account, &out));
@@ -215,7 +224,7 @@ absl::StatusOr<std::vector<std::string>> CheckSlices(const LoadedSlices& directo
 absl::StatusOr<std::vector<Tensor>> RunSlices(const LoadedSlices& directory,
                                               absl::Span<const Tensor> inputs,
                                               const RunOptions& options,
-                                              std::vector<EnteringValue>* entering) {
+                                              std::vector<BoundedValue>* bounded) {
   const Graph& whole = directory.whole.graph;
   absl::flat_hash_map<std::string, Tensor> values;
   const std::vector<std::string> names = Names(whole, RequiredInputs(whole));
@@ -225,6 +234,14 @@ absl::StatusOr<std::vector<Tensor>> RunSlices(const LoadedSlices& directory,
   }
   for (size_t i = 0; i < names.size(); ++i) values[names[i]] = inputs[i];
   size_t watched = 0;
+  const auto watch = [&](size_t slice, const std::string& name, bool inside, double bound) {
+    if (watched == bounded->size()) bounded->push_back({static_cast<int>(slice), name, inside, bound, 0});
+    return watched++;
+  };
+  const auto see = [&](size_t place, const Tensor& tensor) {
+    double& largest = (*bounded)[place].largest;
+    largest = std::max(largest, LargestElement(tensor));
+  };
   for (size_t i = 0; i < directory.slices.size(); ++i) {
     const Graph& graph = directory.slices[i].graph;
     std::vector<Tensor> feed;
@@ -236,14 +253,22 @@ absl::StatusOr<std::vector<Tensor>> RunSlices(const LoadedSlices& directory,
       }
       feed.push_back(it->second);
       const auto bound = directory.bounds[i].find(name);
-      if (entering == nullptr || bound == directory.bounds[i].end()) continue;
-      if (watched == entering->size()) {
-        entering->push_back({static_cast<int>(i), name, bound->second, 0});
-      }
-      double& largest = (*entering)[watched++].largest;
-      largest = std::max(largest, LargestElement(it->second));
+      if (bounded == nullptr || bound == directory.bounds[i].end()) continue;
+      see(watch(i, name, /*inside=*/false, bound->second), it->second);
     }
-    DSPERSE_ASSIGN_OR_RETURN(std::vector<Tensor> results, RunGraph(graph, feed, options));
+    RunOptions run = options;
+    std::map<std::string, size_t, std::less<>> places;
+    if (bounded != nullptr && !directory.narrowed[i].empty()) {
+      for (const auto& [name, bound] : directory.narrowed[i]) {
+        places[name] = watch(i, name, /*inside=*/true, bound);
+        if (const auto fed = values.find(name); fed != values.end()) see(places[name], fed->second);
+      }
+      run.tap = [&](ValueId value, const Tensor& tensor) -> absl::Status {
+        if (const auto place = places.find(graph.Name(value)); place != places.end()) see(place->second, tensor);
+        return options.tap ? options.tap(value, tensor) : absl::OkStatus();
+      };
+    }
+    DSPERSE_ASSIGN_OR_RETURN(std::vector<Tensor> results, RunGraph(graph, feed, run));
     const std::vector<std::string> outputs = Names(graph, graph.Outputs(graph.main()));
     for (size_t k = 0; k < outputs.size(); ++k) values[outputs[k]] = std::move(results[k]);
   }

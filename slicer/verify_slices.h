@@ -24,12 +24,15 @@ struct LoadedSlices {
   // Of each slice, what its circuit takes values to be bounded by that enter it, by name: from slices.json,
   // where there is one.
   std::vector<std::map<std::string, double>> bounds;
+  // Likewise of values inside, where their bound begins anew (slicer/narrowing.h).
+  std::vector<std::map<std::string, double>> narrowed;
 };
 
-// A value where a slice begins, that has a bound.
-struct EnteringValue {
+// A value that has a bound where a slice begins, or inside of it.
+struct BoundedValue {
   int slice = 0;
   std::string name;
+  bool inside = false;
   double bound = 0;
   double largest = 0;  // |element| of it so far; infinity where one isn't finite
 };
@@ -44,12 +47,12 @@ absl::StatusOr<LoadedSlices> LoadSlices(const std::string& path, const LoadOptio
 absl::StatusOr<std::vector<std::string>> CheckSlices(const LoadedSlices& directory);
 
 // Runs the slices one after the other, each fed by name with model inputs and what earlier ones gave
-// out; returns the tensors of the model's outputs. `entering`, if given, is of all runs together: filled by the
-// first, by slice and then in the order of the slice's inputs.
+// out; returns the tensors of the model's outputs. `bounded`, if given, is of all runs together: filled by the
+// first, by slice, first what enters it in the order of its inputs, then what is bounded inside by name.
 absl::StatusOr<std::vector<Tensor>> RunSlices(const LoadedSlices& directory,
                                               absl::Span<const Tensor> inputs,
                                               const RunOptions& options = {},
-                                              std::vector<EnteringValue>* entering = nullptr);
+                                              std::vector<BoundedValue>* bounded = nullptr);
 
 }  // namespace dsperse
 

@@ -50,7 +50,7 @@ struct Verification {
   VerifyResult result;
   size_t samples = 0;
   double seconds = 0;
-  std::vector<EnteringValue> entering;  // of slices
+  std::vector<BoundedValue> bounded;  // of slices
   bool same() const { return interface.empty() && result.same; }
 };
 
@@ -103,7 +103,7 @@ absl::Status RunAgainstSlices(const VerifyFlags& flags, Graph& a, CliContext& co
   }
   if (!verification->interface.empty()) return absl::OkStatus();
   const RunFn chain = [&](absl::Span<const Tensor> inputs) {
-    return RunSlices(slices, inputs, {}, &verification->entering);
+    return RunSlices(slices, inputs, {}, &verification->bounded);
   };
   VerifyOptions options;
   options.progress = [&context](absl::string_view text) { context.Progress(text); };
@@ -176,8 +176,9 @@ Json ToJson(const VerifyFlags& flags, const Verification& verification) {
                                 {"reason", result.first_reason}};
   }
   Json& entering = json["entering"] = Json::array();
-  for (const EnteringValue& value : verification.entering) {
-    entering.push_back({{"slice", value.slice},
+  Json& narrowed = json["narrowed"] = Json::array();
+  for (const BoundedValue& value : verification.bounded) {
+    (value.inside ? narrowed : entering).push_back({{"slice", value.slice},
                         {"name", value.name},
                         {"bound", value.bound},
                         // JSON has no infinity.
@@ -187,13 +188,13 @@ Json ToJson(const VerifyFlags& flags, const Verification& verification) {
   return json;
 }
 
-// Slices are proven for values within bounds (slicer/lift.h).
+// Slices are proven for values within bounds (slicer/lift.h, slicer/narrowing.h).
 void WarnOfBounds(const Verification& verification, CliContext& context) {
-  for (const EnteringValue& value : verification.entering) {
+  for (const BoundedValue& value : verification.bounded) {
     if (value.largest <= value.bound) continue;
     context.Warning(absl::StrFormat(
-        "'%s' reaches %.4g where slice %d begins, which is proven for ±%g: its proof would be of other values",
-        value.name, value.largest, value.slice, value.bound));
+        "'%s' reaches %.4g %s slice %d%s, which is proven for ±%g: its proof would be of other values", value.name,
+        value.largest, value.inside ? "inside of" : "where", value.slice, value.inside ? "" : " begins", value.bound));
   }
 }
 

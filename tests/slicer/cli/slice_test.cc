@@ -213,6 +213,33 @@ TEST(SliceCommand, SaysWhatValuesItsProofsAreRightFor) {
   EXPECT_THAT(beyond.err, HasSubstr("'x' reaches 10 where slice 0 begins, which is proven for ±9"));
 }
 
+// Likewise inside of a slice, where a Relu's bound begins anew.
+TEST(VerifyCommand, WarnsOfValuesBeyondTheirBoundInsideOfASlice) {
+  TempDir dir;
+  const std::string net = dir.Write("net.onnx", ExportAll(ParseGraph(R"(
+    g (float[1, 2] x) => (float[1, 2] y)
+      <float[2, 2] w = {100, 0, 0, 100}, float[2] c = {0, 0}> {
+      h = Gemm(x, w, c)
+      r = Relu(h)
+      y = Gemm(r, w, c)
+    })")));
+  const CliResult made = Cli({"slice", net, "-o", dir.File("s"), "--json", "--activation-range", "h=60"});
+  ASSERT_EQ(made.code, 0) << made.err;
+  const Json narrowed = Json::parse(made.out)["slices"][0]["narrowed"];
+  ASSERT_EQ(narrowed.size(), 1u);
+  EXPECT_EQ(narrowed[0]["name"], "h");
+  EXPECT_EQ(narrowed[0]["bound"], 64);
+  const auto verified = [&](const std::string& x) {
+    return Cli({"verify", net, dir.File("s"), "--json", "--inputs",
+                dir.Write("in.json", absl::StrCat(R"({"input_data": [[)", x, "]]}"))});
+  };
+  const CliResult within = verified("0.5, -0.25"), beyond = verified("0.5, -0.75");
+  EXPECT_THAT(within.err, Not(HasSubstr("reaches")));
+  EXPECT_EQ(Json::parse(within.out)["narrowed"][0]["largest"], 50);
+  EXPECT_EQ(beyond.code, 0) << beyond.err;
+  EXPECT_THAT(beyond.err, HasSubstr("'h' reaches 75 inside of slice 0, which is proven for ±64"));
+}
+
 TEST(SliceCommand, WarnsOfARangeForNoValue) {
   TempDir dir;
   EXPECT_THAT(Cli({"slice", dir.Write("net.onnx", Net()), "--dry-run", "--activation-range", "nowhere=4"}).err,
