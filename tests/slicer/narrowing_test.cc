@@ -2,7 +2,9 @@
 #include "slicer/narrowing.h"
 
 #include <limits>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -36,10 +38,11 @@ using ::testing::Pair;
 using ::testing::SizeIs;
 
 // Layers whose bounds grow by 2^10 each: 19 bits and 10 for the lift, then 64 are passed at the fourth.
-std::string Chain(int layers) {
-  std::string text =
-      "g (float[1,2,3,3] x) => (float[1,2,3,3] y)"
-      " <float[2,2,1,1] w = {500, -524, 1000, 24}, float[2] b = {0.5, -1}> {";
+std::string Chain(int layers, int side = 3) {
+  const std::string type = absl::StrCat("float[1,2,", side, ",", side, "]");
+  std::string text = absl::StrCat(
+      "g (", type, " x) => (", type, " y)"
+      " <float[2,2,1,1] w = {500, -524, 1000, 24}, float[2] b = {0.5, -1}> {");
   std::string last = "x";
   for (int i = 0; i < layers; ++i) {
     const std::string result = i + 1 == layers ? "y" : absl::StrCat("r", i);
@@ -78,6 +81,25 @@ TEST(NarrowTo, HasRoomForTheValueAndForRounding) {
   // Nothing is known: the value keeps the bound it has.
   EXPECT_EQ(NarrowTo(std::numeric_limits<double>::infinity(), BoundSource::kGiven).doublings, 0);
   EXPECT_EQ(Narrow().bound(), std::numeric_limits<double>::infinity());
+}
+
+// Nobody said how large slices get, and one circuit of it all would take more memory than there is.
+TEST(Narrowing, LargeNetworksAreCutAtTheMostBitsUnlessTheirSlicesAreBounded) {
+  const std::string large = Chain(8, /*side=*/300);  // 2.88 million multiply-adds
+  const auto slices = [&](const PrepareOptions& options) {
+    const auto prepared = Prepare(ParseGraph(large), options);
+    EXPECT_TRUE(prepared.ok()) << prepared.status();
+    size_t narrowed = 0;
+    for (const Slice& slice : prepared->plan.slices) narrowed += slice.narrowings.size();
+    return std::pair(prepared->plan.slices.size(), narrowed);
+  };
+  PrepareOptions options;
+  EXPECT_THAT(slices(options), Pair(3, 0));
+  options.plan.budget = 1'000'000'000;
+  EXPECT_THAT(slices(options), Pair(1, 8));
+  options.plan.budget = std::nullopt;
+  options.plan.policy = Policy::kWhole;
+  EXPECT_THAT(slices(options), Pair(1, 8));
 }
 
 TEST(Narrowing, RelusLetOneSliceHoldAllLayers) {
