@@ -9,6 +9,9 @@ namespace dsperse {
 namespace {
 
 constexpr double kMostTimes = 4096;
+// Quotients keep a multiple of 2^-18: of a number near 1 that was divided by more, too few digits are left. (Measured:
+// with 224, for an epsilon of 0.5, results differ by more than a thousandth of the largest.)
+constexpr double kMostDivisor = 16;
 
 // n·x as sums: x doubled for each binary digit of n behind the first, and x added where it is 1.
 ValueId Times(Rewriter& r, ValueId x, int n) {
@@ -41,6 +44,9 @@ absl::StatusOr<Matched<Rewrite>> LowerLayerNorm::Match(const Graph&, const NodeV
   const double made = multiplies ? epsilon * whole * whole : epsilon / (whole * whole);
   if (!(whole >= 2 && whole <= kMostTimes && IsCircuitEpsilon(made))) {
     return NoMatch<Rewrite>(absl::StrCat("epsilon ", epsilon, " is no square of a whole number times ", kCircuitEpsilon));
+  }
+  if (!multiplies && whole > kMostDivisor) {
+    return NoMatch<Rewrite>(absl::StrCat("epsilon ", epsilon, ": its input divided by ", whole, " would lose its digits"));
   }
   const int n = static_cast<int>(whole);
   const std::string text = absl::StrCat("its input ", multiplies ? "times " : "divided by ", n, ", epsilon ", made);

@@ -8,8 +8,8 @@
 // another was proven as one with 1e-5.
 //
 // Applies when the target refuses the node for its epsilon. Declines where no whole number takes ε near enough to 1e-5
-// (IsCircuitEpsilon) or one above 4,096 would be needed; where the type is float16, whose numbers c·x may exceed, or no
-// float; and for what the target refuses otherwise.
+// (IsCircuitEpsilon), or where c above 4,096 or q above 16 would be needed; where the type is float16, whose numbers c·x
+// may exceed, or no float; and for what the target refuses otherwise.
 #ifndef DSPERSE_FOLD_LOWERING_LOWER_LAYER_NORM_H_
 #define DSPERSE_FOLD_LOWERING_LOWER_LAYER_NORM_H_
 

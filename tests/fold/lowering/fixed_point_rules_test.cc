@@ -102,6 +102,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "is no square of a whole number"},
         Guarded{"AnEpsilonTooSmall", "lower_layer_norm", NORM("epsilon = 1e-14", "x, s, b"),
                 "is no square of a whole number"},
+        Guarded{"AnEpsilonTooLarge", "lower_layer_norm", NORM("epsilon = 0.5", "x, s, b"), "would lose its digits"},
         Guarded{"HalfPrecision", "lower_layer_norm",
                 R"(<ir_version: 8, opset_import: ["" : 17]> g (float16[2, 2] x) => (float16[2, 2] y)
                 <float16[2] s = {15360, 15360}> { y = LayerNormalization<epsilon = 0.000001>(x, s) })",
