@@ -35,7 +35,6 @@ Lift Lifts::Of(ValueId value) {
 }
 
 Narrow Lifts::Inside(ValueId value) {
-  if (!options_.narrow) return {};
   std::optional<double> assumed = options_.assumed;
   if (assumed) assumed = std::max(*assumed, kAssumedInside);
   const std::optional<Known> least = Least(value, assumed);

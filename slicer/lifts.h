@@ -23,7 +23,7 @@ struct LiftOptions {
   std::optional<double> assumed = 1000;
   // By name: values that lie within ±this.
   std::map<std::string, double> given;
-  // Bounds begin anew at comparisons with zero (narrowing.h).
+  // Bounds begin anew at comparisons with zero (narrowing.h). Read by Prepare; `Inside` answers either way.
   bool narrow = true;
 };
 

@@ -2,19 +2,9 @@
 
 #include <optional>
 
-#include "fold/ops/tensor_windows.h"
+#include "fold/ops/fixed_point.h"
 
 namespace dsperse {
-namespace {
-
-bool HoldsZeros(const Tensor& tensor) {
-  bool zeros = tensor.num_elements() > 0;
-  const absl::Status read =
-      ForElements(tensor, [&](int64_t, double element) { zeros = zeros && element == 0; });
-  return read.ok() && zeros;
-}
-
-}  // namespace
 
 ValueId ComparedWithZero(Facts& facts, const NodeView& node) {
   if (node.op_type() != "Max" || !node.domain().empty() || node.num_inputs() != 2) return {};
@@ -24,8 +14,8 @@ ValueId ComparedWithZero(Facts& facts, const NodeView& node) {
   if (!x.valid() || zero == nullptr || facts.ConstantOf(x) != nullptr) return {};
   if (facts.TypeOf(x) != DType::kFloat || zero->dtype() != DType::kFloat) return {};
   const std::optional<Dims> before = facts.StaticShape(x);
-  if (!before.has_value() || before != facts.StaticShape(node.output(0)) || !HoldsZeros(*zero)) return {};
-  return x;
+  if (!before.has_value() || before != facts.StaticShape(node.output(0))) return {};
+  return zero->num_elements() > 0 && AllZero(*zero) ? x : ValueId();
 }
 
 }  // namespace dsperse

@@ -8,7 +8,8 @@
 namespace dsperse {
 
 // x where `node` is a Max of x and a constant of zeros, in either order, that leaves x's shape (known in full) and
-// type, floats, as they are; no value otherwise. Reads the constant.
+// type, floats, as they are; no value otherwise. Reads the constant
+// (of up to 2^20 elements: AllZero).
 ValueId ComparedWithZero(Facts& facts, const NodeView& node);
 
 }  // namespace dsperse
