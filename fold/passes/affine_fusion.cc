@@ -342,9 +342,13 @@ NodeId Copy(Graph& graph, NodeId node, NodeId before) {
 // The shift of a MatMul: an Add behind it, whose constant lies along the owner's channel axis.
 void AddShift(Graph& graph, const LinearOwner& owner, NodeId node, Tensor bias, ValueId result,
               NodeId before, const std::string& name) {
-  if (owner.out.axis == owner.out.rank - 2) bias = *bias.WithDims({owner.out.channels, 1});
   NewNode add;
   add.op_type = "Add";
+  if (graph.node(node).opset() < 7) {
+    add.attributes = {{"broadcast", int64_t{1}}, {"axis", int64_t{owner.out.axis}}};
+  } else if (owner.out.axis == owner.out.rank - 2) {
+    bias = *bias.WithDims({owner.out.channels, 1});
+  }
   add.inputs = {graph.node(node).output(0),
                 graph.AddConstant(name, std::move(bias), graph.node(node).block())};
   add.outputs = {result};

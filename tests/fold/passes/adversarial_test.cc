@@ -124,6 +124,34 @@ TEST(Declared, ASizeThatStayedBehindDoesNotCloseABatch) {
   EXPECT_EQ(Ops(graph), "Flatten");  // of any batch; the harness runs it with two
 }
 
+// ---- operators before opset 7, which broadcast when asked to ----
+
+TEST(OldOpset, TheShiftOfAMatMulAsksToBeBroadcast) {
+  Graph graph = ParseGraph(R"(
+    <ir_version: 3, opset_import: ["" : 6]>
+    g (float[5, 2] x, float[2, 2] w, float[2] k, float[2] t) => (float[5, 2] y)
+      <float[2, 2] w = {1, 2, 3, 4}, float[2] k = {2, 4}, float[2] t = {1, -1}> {
+      m = MatMul(x, w)
+      s = Mul<broadcast = 1>(m, k)
+      y = Add<broadcast = 1>(s, t)
+    })");
+  EXPECT_TRUE(RunPass(FuseAffine(), graph).changed);
+  EXPECT_EQ(Ops(graph), "MatMul Add");
+}
+
+TEST(OldOpset, SoDoesThatOfALeftConstantAlongItsAxis) {
+  Graph graph = ParseGraph(R"(
+    <ir_version: 3, opset_import: ["" : 6]>
+    g (float[2, 5] x, float[2, 2] w, float[2] k, float[2] t) => (float[2, 5] y)
+      <float[2, 2] w = {1, 2, 3, 4}, float[2] k = {2, 4}, float[2] t = {1, -1}> {
+      m = MatMul(w, x)
+      s = Mul<broadcast = 1, axis = 0>(m, k)
+      y = Add<broadcast = 1, axis = 0>(s, t)
+    })");
+  EXPECT_TRUE(RunPass(FuseAffine(), graph).changed);
+  EXPECT_EQ(Ops(graph), "MatMul Add");
+}
+
 // ---- pools ----
 
 TEST(MaxPool, ADilatedWindowMayLieInThePaddingAlone) {
