@@ -153,7 +153,7 @@ int64_t Clamped(int64_t i, int64_t size) {
 
 // Elements that a Slice takes.
 int64_t Taken(int64_t start, int64_t end, int64_t step) {
-  return end > start ? (end - start + step - 1) / step : 0;
+  return end > start ? (end - start - 1) / step + 1 : 0;
 }
 
 // Appends the cut `j` of `b` to `a`, which may cut the same axis already; the reason why not, or "".
@@ -179,12 +179,13 @@ std::string AddCut(const SliceParts& b, size_t j, const Shape& shape, SliceParts
   const int64_t taken = Taken(start, Clamped(a.ends[i], size), a.steps[i]);
   const int64_t inner_start = Clamped(b.starts[j], taken);
   const int64_t inner_taken = Taken(inner_start, Clamped(b.ends[j], taken), b.steps[j]);
-  int64_t step = 0;
-  if (__builtin_mul_overflow(a.steps[i], b.steps[j], &step) || (inner_taken > 1 && step > size)) {
+  int64_t step = 0, first = 0;  // `first` may lie a step beyond the axis, where nothing is taken
+  if (__builtin_mul_overflow(a.steps[i], b.steps[j], &step) || (inner_taken > 1 && step > size) ||
+      __builtin_mul_overflow(a.steps[i], inner_start, &first) || __builtin_add_overflow(start, first, &first)) {
     return absl::StrCat("its steps on axis ", axis, " are too large");
   }
-  a.starts[i] = start + a.steps[i] * inner_start;
-  a.ends[i] = inner_taken == 0 ? a.starts[i] : a.starts[i] + (inner_taken - 1) * step + 1;
+  a.starts[i] = first;
+  a.ends[i] = inner_taken == 0 ? first : first + (inner_taken - 1) * step + 1;
   a.steps[i] = step;
   return "";
 }

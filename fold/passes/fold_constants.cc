@@ -1,5 +1,6 @@
 #include "fold/passes/fold_constants.h"
 
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -139,7 +140,7 @@ class Folder {
     if (!op->foldable) {
       return absl::StrCat("not computed: a result of ", node.op_type(), " may not enter a file");
     }
-    const int64_t allowed = FreedBytes(graph_, node) + context_.options().max_constant;
+    const int64_t allowed = AllowedBytes(node);
     for (ValueId output : node.outputs()) {
       if (!output.valid()) continue;
       const std::optional<int64_t> count = context_.facts().ShapeOf(output).NumElements();
@@ -174,12 +175,20 @@ class Folder {
     return std::string();
   }
 
+  // What the node's results may take: what it frees, and the budget for growth.
+  int64_t AllowedBytes(const NodeView& node) const {
+    int64_t allowed = 0;
+    const bool overflow =
+        __builtin_add_overflow(FreedBytes(graph_, node), context_.options().max_constant, &allowed);
+    return overflow ? std::numeric_limits<int64_t>::max() : allowed;
+  }
+
   std::string WhyTooLarge(const NodeView& node, const Folding& folding) const {
     int64_t bytes = 0;
     for (const auto& [value, tensor] : folding.values) {
       if (!IsCheapUniform(tensor)) bytes += tensor.num_bytes();
     }
-    const int64_t allowed = FreedBytes(graph_, node) + context_.options().max_constant;
+    const int64_t allowed = AllowedBytes(node);
     return bytes > allowed ? TooLarge(bytes, 1, allowed) : "";
   }
 

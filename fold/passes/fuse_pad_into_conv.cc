@@ -60,6 +60,9 @@ std::optional<double> PadValue(const Graph& graph, const NodeView& pad) {
   return value.ok() ? std::optional((*value)[0]) : std::nullopt;
 }
 
+// False where the sum exceeds its type.
+bool AddTo(int64_t amount, int64_t* sum) { return !__builtin_add_overflow(*sum, amount, sum); }
+
 Matched<SpatialPad> MatchPad(const Graph& graph, const NodeView& pad, int rank) {
   const std::string mode = pad.String("mode", "constant");
   if (mode != "constant") return NoMatch<SpatialPad>(absl::StrCat("its mode is ", mode));
@@ -88,8 +91,10 @@ Matched<SpatialPad> MatchPad(const Graph& graph, const NodeView& pad, int rank) 
     if (begin < 0 || end < 0) return NoMatch<SpatialPad>("it crops (negative pads)");
     if (begin == 0 && end == 0) continue;
     if (axis < 2 || axis >= rank) return NoMatch<SpatialPad>(absl::StrCat("it pads axis ", axis));
-    result.begins[static_cast<size_t>(axis - 2)] += begin;
-    result.ends[static_cast<size_t>(axis - 2)] += end;
+    const size_t spatial_axis = static_cast<size_t>(axis - 2);
+    if (!AddTo(begin, &result.begins[spatial_axis]) || !AddTo(end, &result.ends[spatial_axis])) {
+      return NoMatch<SpatialPad>("its pads are out of range");
+    }
   }
   const std::optional<double> value = PadValue(graph, pad);
   if (!value) return NoMatch<SpatialPad>("its value is not constant");
@@ -171,7 +176,7 @@ Matched<PadFusion> MatchFusion(const Graph& graph, const NodeView& pad) {
   for (size_t i = 0; i < 2 * spatial; ++i) {
     const int64_t amount = i < spatial ? found->begins[i] : found->ends[i - spatial];
     if (!transposed) {
-      own[i] += amount;
+      if (!AddTo(amount, &own[i])) return NoMatch<PadFusion>("its pads are out of range");
       continue;
     }
     // Zeros around the input of a ConvTranspose make a border of amount · stride, which its pads crop.

@@ -1,11 +1,13 @@
 // Graphs on which a plausible rewrite would be wrong: each was once a suspicion. The harness compares results
 // before and after; the expectations say what is to stay.
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "fold/passes/compose_views.h"
 #include "fold/passes/eliminate_identity_ops.h"
+#include "fold/passes/fold_constants.h"
 #include "fold/passes/fuse_affine.h"
 #include "fold/passes/fuse_pad_into_conv.h"
 #include "gmock/gmock.h"
@@ -122,6 +124,45 @@ TEST(Declared, ASizeThatStayedBehindDoesNotCloseABatch) {
                            " { a = Flatten(x) y = Reshape(a, t) }");
   RunFold(graph);
   EXPECT_EQ(Ops(graph), "Flatten");  // of any batch; the harness runs it with two
+}
+
+// ---- numbers at the end of their range ----
+
+TEST(LargeNumbers, AStepBeyondTheAxisTakesOneElement) {
+  Graph graph = ParseGraph(
+      "g (float[8] x) => (float[a] y) <int64[1] one = {1}, int64[1] zero = {0}, int64[1] six = {6},"
+      " int64[1] far = {9223372036854775807}>"
+      " { a = Slice(x, one, six, zero, far) y = Slice(a, zero, far, zero) }");
+  EXPECT_TRUE(RunPass(ComposeViews(), graph).changed);
+}
+
+TEST(LargeNumbers, APlaceBeyondTheirTypeIsNotComputed) {
+  Graph graph = ParseGraph(
+      "g (float[8] x) => (float[a] y) <int64[1] one = {1}, int64[1] zero = {0}, int64[1] six = {6},"
+      " int64[1] far = {9223372036854775807}>"
+      " { a = Slice(x, one, six, zero, far) y = Slice(a, one, far, zero) }");
+  const PassResult result = RunPass(ComposeViews(), graph);
+  EXPECT_FALSE(result.changed);
+  EXPECT_THAT(MissTexts(result), ElementsAre(HasSubstr("too large")));
+}
+
+TEST(LargeNumbers, AnyGrowthIsAllowed) {
+  Graph graph = ParseGraph("g () => (float[6] y) <float[3] a = {1, 2, 3}, float[3] b = {4, 5, 6}>"
+                           " { c = Concat<axis = 0>(a, b) y = Neg(c) }");
+  PassOptions options;
+  options.max_constant = std::numeric_limits<int64_t>::max();
+  EXPECT_TRUE(RunPass(FoldConstants(), graph, options).changed);
+  EXPECT_EQ(Ops(graph), "Constant");
+}
+
+TEST(LargeNumbers, PadsThatExceedTheirTypeAreNotAdded) {
+  Graph graph = ParseGraph(
+      "g (float[1, 1, 1, 1] x) => (float[a, b, c, d] y) <float[1, 1, 1, 1] w = {1},"
+      " int64[8] p = {0, 0, 0, 4611686018427387904, 0, 0, 0, 0}>"
+      " { a = Pad(x, p) y = Conv<pads = [0, 4611686018427387904, 0, 0]>(a, w) }");
+  const PassResult result = RunPass(FusePadIntoConv(), graph, {}, {.compare = false});
+  EXPECT_FALSE(result.changed);
+  EXPECT_THAT(MissTexts(result), ElementsAre(HasSubstr("out of range")));
 }
 
 // ---- operators before opset 7, which broadcast when asked to ----
