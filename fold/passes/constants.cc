@@ -104,6 +104,10 @@ absl::StatusOr<Tensor> RoundTo(DType type, Dims dims, absl::Span<const double> v
   });
 }
 
+bool IsFileError(const absl::Status& status) {
+  return absl::IsDataLoss(status) || absl::IsFailedPrecondition(status) || absl::IsUnavailable(status);
+}
+
 bool IsFiniteAs(DType type, double value) {
   return DispatchFloat(type, [&](auto tag) {
     using T = typename decltype(tag)::type;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -30,6 +31,10 @@ std::string WhyNotConstant(const Graph& graph, ValueId value);
 
 // Rounds once to `type`, a float type; every element must be finite there (IsFiniteAs).
 absl::StatusOr<Tensor> RoundTo(DType type, Dims dims, absl::Span<const double> values);
+
+// Is it the model's file that failed: changed, shrunk or unreadable? An error whoever reads. Any other status of an
+// evaluation says that there is no result.
+bool IsFileError(const absl::Status& status);
 
 // Is `value`, rounded to the float type `type`, finite?
 bool IsFiniteAs(DType type, double value);

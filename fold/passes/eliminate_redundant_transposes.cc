@@ -176,7 +176,7 @@ class TreeMatcher {
     // Evaluated as the Transpose at hand.
     const absl::StatusOr<std::vector<Tensor>> result = Evaluate(evaluation, node_, inputs);
     if (!result.ok()) {
-      if (absl::IsDataLoss(result.status())) return result.status();
+      if (IsFileError(result.status())) return result.status();
       return false;
     }
     tree_.leaves.push_back({node.id(), input, ValueId(), (*result)[0]});

@@ -160,10 +160,7 @@ class Folder {
     evaluation.max_output_bytes = allowed;
     absl::StatusOr<std::vector<Tensor>> results = Evaluate(evaluation, node, inputs);
     if (!results.ok()) {
-      // What the file can't give is an error, what the evaluator refuses is not.
-      if (absl::IsDataLoss(results.status()) || absl::IsFailedPrecondition(results.status())) {
-        return results.status();
-      }
+      if (IsFileError(results.status())) return results.status();
       return absl::StrCat("not computed: ", results.status().message());
     }
     folding.values.clear();

@@ -1,19 +1,25 @@
 // Graphs on which a plausible rewrite would be wrong: each was once a suspicion. The harness compares results
 // before and after; the expectations say what is to stay.
+#include <chrono>
+#include <filesystem>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "fold/ir/model_file.h"
 #include "fold/passes/compose_views.h"
 #include "fold/passes/eliminate_identity_ops.h"
+#include "fold/passes/eliminate_redundant_transposes.h"
 #include "fold/passes/fold_constants.h"
 #include "fold/passes/fuse_affine.h"
 #include "fold/passes/fuse_pad_into_conv.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/filled.h"
 #include "tests/support/parse.h"
 #include "tests/support/run_pass.h"
+#include "tests/support/temp_dir.h"
 
 namespace dsperse {
 namespace {
@@ -191,6 +197,26 @@ TEST(OldOpset, SoDoesThatOfALeftConstantAlongItsAxis) {
     })");
   EXPECT_TRUE(RunPass(FuseAffine(), graph).changed);
   EXPECT_EQ(Ops(graph), "MatMul Add");
+}
+
+// ---- files that change ----
+
+// The model of such a file: the transposed constant is one of its payloads.
+TEST(ChangedFile, IsAnError) {
+  const testing::TempDir dir;
+  const std::string path = dir.File("in.onnx");
+  ASSERT_TRUE(SaveModel(ParseGraph(absl::StrCat(
+                            "g (float[32, 32] x) => (float[32, 32] y) <", testing::Filled("c", {32, 32}, 0.5), ">"
+                            " { t = Transpose<perm = [1, 0]>(x) a = Add(t, c) y = Transpose<perm = [1, 0]>(a) }")),
+                        path)
+                  .ok());
+  absl::StatusOr<LoadedModel> model = LoadModel(path);
+  ASSERT_TRUE(model.ok()) << model.status();
+  namespace fs = std::filesystem;
+  fs::last_write_time(path, fs::last_write_time(path) + std::chrono::seconds(5));
+  PassContext context(&model->graph, {});
+  const absl::StatusOr<bool> changed = EliminateRedundantTransposes().Run(model->graph, context);
+  EXPECT_EQ(changed.status().code(), absl::StatusCode::kFailedPrecondition) << changed.status();
 }
 
 // ---- pools ----
