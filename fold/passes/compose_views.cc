@@ -94,12 +94,9 @@ Rewritten ComposeReshapes(Graph& graph, NodeId id, PassContext& context) {
     ForwardAndRemove(graph, node.output(0), root);
     return Done();
   }
-  std::optional<std::vector<int64_t>> target;
-  if (to.has_rank()) target = ReshapeTarget(from, to.dims());
-  if (!target) {
-    return NoMatch<bool>(absl::StrCat("two or more dimensions of its result are unknown: ",
-                                      to.ToString()));
-  }
+  if (!to.has_rank()) return NoMatch<bool>("the rank of its result is unknown");
+  const Matched<std::vector<int64_t>> target = ReshapeTarget(from, to.dims());
+  if (!target) return NoMatch<bool>(absl::StrCat(target.why_not, ": ", to.ToString()));
   context.Applied(node, absl::StrCat("reads '", graph.Name(root), "' directly"));
   NewNode reshape;
   reshape.name = std::string(node.name());

@@ -1,15 +1,18 @@
 #include "fold/passes/reshape_target.h"
 
+#include <utility>
+
 namespace dsperse {
 
-std::optional<std::vector<int64_t>> ReshapeTarget(const Shape& from, absl::Span<const Dim> to) {
-  std::vector<int64_t> target;
+Matched<std::vector<int64_t>> ReshapeTarget(const Shape& from, absl::Span<const Dim> to) {
+  using Target = std::vector<int64_t>;
+  Target target;
   int unknown = 0;
-  bool zero = false;
   for (size_t i = 0; i < to.size(); ++i) {
     const Dim& dim = to[i];
     if (dim.known()) {
-      zero |= dim.size() == 0;
+      // It would be read as "the same as the input's".
+      if (dim.size() == 0) return NoMatch<Target>("a dimension of its result is 0");
       target.push_back(dim.size());
     } else if (!dim.name().empty() && from.has_rank() && static_cast<int>(i) < from.rank() &&
                from.dim(static_cast<int>(i)) == dim) {
@@ -19,9 +22,8 @@ std::optional<std::vector<int64_t>> ReshapeTarget(const Shape& from, absl::Span<
       target.push_back(-1);
     }
   }
-  // A known 0 would be read as "the same as the input's".
-  if (unknown > 1 || zero) return std::nullopt;
-  return target;
+  if (unknown > 1) return NoMatch<Target>("two or more dimensions of its result are unknown");
+  return Match(std::move(target));
 }
 
 }  // namespace dsperse

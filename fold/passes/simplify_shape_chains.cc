@@ -1,6 +1,5 @@
 #include "fold/passes/simplify_shape_chains.h"
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,15 +20,15 @@ absl::StatusOr<bool> SimplifyShapeChains::Run(Graph& graph, PassContext& context
     const Fact& shape = facts.Of(node.input(1));
     if (shape.value) continue;  // fold_constants makes it an initializer
     const Shape from = facts.ShapeOf(node.input(0));
-    std::optional<std::vector<int64_t>> target;
+    Matched<std::vector<int64_t>> target = NoMatch<std::vector<int64_t>>("the rank of its result is unknown");
     if (shape.elements) target = ReshapeTarget(from, *shape.elements);
     if (!target) {
+      // Only asked for now: with a constant shape, more may be known of the result.
       const Shape& to = facts.ShapeOf(node.output(0));
       if (to.has_rank()) target = ReshapeTarget(from, to.dims());
     }
     if (!target) {
-      context.Missed(node, absl::StrCat("two or more dimensions of its result are unknown: ",
-                                        facts.ShapeOf(node.output(0)).ToString()));
+      context.Missed(node, absl::StrCat(target.why_not, ": ", facts.ShapeOf(node.output(0)).ToString()));
       continue;
     }
     context.Applied(node, "its shape became a constant");

@@ -108,6 +108,8 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Refusal{"float[N, M, 4] x, int64[2] s", "", "a = Flatten(x) r = Reshape(a, s)",
                 "two or more dimensions of its result are unknown"},
+        Refusal{"float[0, 3, 2] x", "int64[2] s = {0, 6}", "a = Flatten<axis = 2>(x) r = Reshape(a, s)",
+                "a dimension of its result is 0"},
         Refusal{"float[8] x, int64[1] e", "int64[1] one = {1}, int64[1] zero = {0}",
                 "a = Slice(x, one, e, zero) r = Slice(a, one, one, zero)", "are not constant"},
         Refusal{"float[N] x", "int64[1] one = {1}, int64[1] zero = {0}, int64[1] six = {6}",
