@@ -34,7 +34,7 @@ class Ranges {
     counter_->Begin(begin);
     pricer_.Begin();
     bool proves = false, fails = false;
-    const int limit = std::min(sequence_.size(), begin + std::max(1, options_.max_nodes));
+    const int limit = begin + std::min(sequence_.size() - begin, std::max(1, options_.max_nodes));
     for (int p = begin; p < limit; ++p) {
       const RangePrice range = pricer_.Extend(sequence_.node(p));
       counter_->Extend();

@@ -44,9 +44,9 @@ class Planner {
     if (!graph_.FirstNode(graph_.main()).valid()) {
       return absl::InvalidArgumentError("the model has no nodes to slice");
     }
-    if (options_.policy == Policy::kBudget) return ByBudget();
     DSPERSE_ASSIGN_OR_RETURN(const Sequence sequence,
                              Sequence::Make(graph_, facts_, graph_.Nodes(graph_.main())));
+    if (options_.policy == Policy::kBudget) return ByBudget(sequence);
     std::vector<int> begins = {0};
     switch (options_.policy) {
       case Policy::kDsperse:
@@ -68,22 +68,21 @@ class Planner {
   }
 
  private:
-  absl::StatusOr<Plan> ByBudget() {
+  // `as_given` is in the order of the file.
+  absl::StatusOr<Plan> ByBudget(const Sequence& as_given) {
     std::optional<Plan> best;
     std::tuple<uint64_t, uint64_t> best_score;
+    std::vector<NamedOrder> orders = {{kInputOrder, {}}};
     // Every order costs a plan of its own: a large graph is planned in the order of its file.
-    std::vector<NodeId> nodes = graph_.Nodes(graph_.main());
-    std::vector<NamedOrder> orders;
-    if (nodes.size() > static_cast<size_t>(kManyNodes)) {
-      orders.push_back({kInputOrder, std::move(nodes)});
-    } else {
-      orders = TopologicalOrders(graph_, facts_);
-    }
+    if (as_given.size() <= kManyNodes) orders = TopologicalOrders(graph_, facts_);
     std::vector<NodeKind> kind_of(static_cast<size_t>(graph_.NodeLimit()));
-    for (NodeId n : orders[0].order) kind_of[static_cast<size_t>(n.index)] = KindOf(n);
+    for (NodeId n : as_given.order()) kind_of[static_cast<size_t>(n.index)] = KindOf(n);
     for (NamedOrder& candidate : orders) {
-      DSPERSE_ASSIGN_OR_RETURN(const Sequence sequence,
-                               Sequence::Make(graph_, facts_, std::move(candidate.order)));
+      std::optional<Sequence> other;
+      if (candidate.name != kInputOrder) {
+        DSPERSE_ASSIGN_OR_RETURN(other, Sequence::Make(graph_, facts_, std::move(candidate.order)));
+      }
+      const Sequence& sequence = other ? *other : as_given;
       std::vector<NodeKind> kinds;
       kinds.reserve(static_cast<size_t>(sequence.size()));
       for (NodeId n : sequence.order()) kinds.push_back(kind_of[static_cast<size_t>(n.index)]);
@@ -157,7 +156,8 @@ class Planner {
     std::vector<int> out;
     for (size_t i = 0; i < begins.size(); ++i) {
       const int end = i + 1 < begins.size() ? begins[i + 1] : sequence.size();
-      for (int p = begins[i]; p < end; p += std::max(1, options_.max_nodes)) out.push_back(p);
+      const int step = std::clamp(options_.max_nodes, 1, sequence.size());
+      for (int p = begins[i]; p < end; p += step) out.push_back(p);
     }
     return out;
   }

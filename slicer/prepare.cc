@@ -41,7 +41,7 @@ absl::StatusOr<std::unique_ptr<RangePricer>> PricerFor(const Backend& backend, P
   return factory(graph, facts);
 }
 
-// Multiply-adds of `nodes`: what a circuit of them has at least as many add gates of.
+// Multiply-adds of `nodes`, 2^64 − 1 at most: what a circuit of them has at least as many add gates of.
 uint64_t MultiplyAdds(const Prepared& prepared, absl::Span<const NodeId> nodes) {
   uint64_t sum = 0;
   for (NodeId id : nodes) {
@@ -49,7 +49,7 @@ uint64_t MultiplyAdds(const Prepared& prepared, absl::Span<const NodeId> nodes) 
     const OpDef* op = FindOp(node);
     if (op == nullptr || op->work == nullptr) continue;
     const absl::StatusOr<Work> work = op->work(*prepared.graph, node, *prepared.facts);
-    if (!work.ok() || __builtin_add_overflow(sum, work->constant_products, &sum)) continue;
+    if (work.ok() && __builtin_add_overflow(sum, work->constant_products, &sum)) return UINT64_MAX;
   }
   return sum;
 }

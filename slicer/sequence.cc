@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "fold/ir/status_macros.h"
 
 namespace dsperse {
 namespace {
@@ -45,29 +46,34 @@ absl::StatusOr<Sequence> Sequence::Make(const Graph& graph, Facts& facts,
   s.elements_.assign(values, 0);
   s.reads_.resize(s.order_.size());
   s.writes_.resize(s.order_.size());
+  int64_t all = 0;  // elements: what a plan adds up is of different values, so its sums fit too
   auto measure = [&](ValueId v) -> absl::Status {
-    const std::optional<int64_t> n = facts.ShapeOf(v).NumElements();
-    if (!n) {
-      return absl::UnimplementedError(
-          absl::StrCat("the shape of '", graph.Name(v), "' is not known in full (",
-                       facts.ShapeOf(v).ToString(), "): fix it with --input-shape or --dim"));
+    const Shape& shape = facts.ShapeOf(v);
+    if (!shape.is_static()) {
+      return absl::UnimplementedError(absl::StrCat("the shape of '", graph.Name(v), "' is not known in full (",
+                                                   shape.ToString(), "): fix it with --input-shape or --dim"));
     }
-    s.elements_[static_cast<size_t>(v.index)] = *n;
+    const std::optional<int64_t> count = shape.NumElements();
+    // An input is measured by each of its readers.
+    const int64_t before = std::exchange(s.elements_[static_cast<size_t>(v.index)], count.value_or(0));
+    if (!count || __builtin_add_overflow(all, *count - before, &all)) {
+      return absl::ResourceExhaustedError(absl::StrCat("the values up to '", graph.Name(v), "' of shape ",
+                                                       shape.ToString(),
+                                                       " have more than 2^63 - 1 elements together"));
+    }
     return absl::OkStatus();
   };
   for (size_t p = 0; p < s.order_.size(); ++p) {
     s.reads_[p] = ReadsOf(graph, s.order_[p]);
     for (ValueId v : s.reads_[p]) {
       s.last_read_at_[static_cast<size_t>(v.index)] = static_cast<int32_t>(p);
-      if (graph.IsInput(v)) {
-        if (absl::Status status = measure(v); !status.ok()) return status;
-      }
+      if (graph.IsInput(v)) DSPERSE_RETURN_IF_ERROR(measure(v));
     }
     for (ValueId v : graph.node(s.order_[p]).outputs()) {
       if (!v.valid()) continue;
       s.made_at_[static_cast<size_t>(v.index)] = static_cast<int32_t>(p);
       if (graph.Uses(v).empty()) continue;
-      if (absl::Status status = measure(v); !status.ok()) return status;
+      DSPERSE_RETURN_IF_ERROR(measure(v));
       s.writes_[p].push_back(v);
     }
   }

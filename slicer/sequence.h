@@ -19,7 +19,8 @@ namespace dsperse {
 class Sequence {
  public:
   // `order` holds every node of the main graph once, producers first. Unimplemented, naming the value
-  // and the flags that fix it, when an activation's shape is not static.
+  // and the flags that fix it, when an activation's shape is not static. ResourceExhausted when all activations
+  // together have 2^63 elements or more: no sum of theirs does, in what takes a Sequence.
   static absl::StatusOr<Sequence> Make(const Graph& graph, Facts& facts, std::vector<NodeId> order);
 
   int size() const { return static_cast<int>(order_.size()); }

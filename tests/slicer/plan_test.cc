@@ -1,6 +1,7 @@
 #include "slicer/plan.h"
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <random>
 #include <set>
@@ -200,6 +201,31 @@ TEST(PlanTest, MaxNodesBoundsASlice) {
   PlanOptions options;
   options.max_nodes = 2;
   for (const Slice& s : PlanOf(ParseGraph(kResidual), options).slices) EXPECT_LE(s.end - s.begin, 2);
+}
+
+TEST(PlanTest, MaxNodesMayBeAnyNumber) {
+  const Graph graph = ParseGraph(kResidual);
+  for (Policy policy : {Policy::kBudget, Policy::kLayer}) {
+    PlanOptions options;
+    options.policy = policy;
+    const std::vector<int> begins = Begins(PlanOf(graph, options));
+    options.max_nodes = std::numeric_limits<int>::max();
+    EXPECT_EQ(Begins(PlanOf(graph, options)), begins) << PolicyName(policy);
+  }
+}
+
+TEST(PlanTest, ElementsThatExceedTheirTypeTogetherAreRefused) {
+  const Graph graph = ParseGraph(R"(
+    g (float[2, 2305843009213693952] x) => (float[2, 2305843009213693952] z) {
+      a = Sigmoid(x)  b = Sigmoid(x)  z = Add(a, b) })");
+  Facts facts(&graph);
+  ToyPricer pricer(&graph);
+  for (Policy policy : {Policy::kBudget, Policy::kLayer, Policy::kWhole}) {
+    PlanOptions options;
+    options.policy = policy;
+    const auto plan = MakePlan(graph, facts, pricer, options);
+    EXPECT_EQ(plan.status().code(), absl::StatusCode::kResourceExhausted) << plan.status();
+  }
 }
 
 TEST(PlanTest, ABodysCapturesAreInputsOfItsSlice) {

@@ -274,5 +274,50 @@ TEST_F(PrepareTest, AnOpenBatchIsSetToOneWithANotice) {
   EXPECT_THAT(prepared->notices, ::testing::Contains(HasSubstr("N is taken as 1")));
 }
 
+// DSperse reads the shapes of all inputs: one that nobody reads must not become a scalar there.
+TEST_F(PrepareTest, TheShapeOfAnUnreadInputIsKnownOrRefused) {
+  const char kOpen[] = "g (float[1,2] x, float[N,M] u) => (float[1,2] y) { y = Relu(x) }";
+  const absl::StatusOr<Prepared> open = Prepare(ParseGraph(kOpen));
+  EXPECT_EQ(open.status().code(), absl::StatusCode::kUnimplemented) << open.status();
+  EXPECT_THAT(std::string(open.status().message()), HasSubstr("'u'"));
+  PrepareOptions options;
+  options.shapes.input_shapes = {"u=3,4"};
+  const absl::StatusOr<Prepared> fixed = Prepare(ParseGraph(kOpen), options);
+  ASSERT_TRUE(fixed.ok()) << fixed.status();
+  ASSERT_TRUE(WriteSlices(*fixed, Path("out")).ok());
+  const absl::StatusOr<LoadedSlices> loaded = LoadSlices(Path("out"));
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_THAT(loaded->metadata.input_shapes, ElementsAre(Dims{1, 2}, Dims{3, 4}));
+}
+
+// 2^62 multiply-adds each: four are more than 64 bits hold.
+TEST_F(PrepareTest, AnySumOfMultiplyAddsIsWarnedOf) {
+  PrepareOptions options;
+  options.fold = false;
+  options.plan.policy = Policy::kWhole;
+  const absl::StatusOr<Prepared> prepared =
+      Prepare(ParseGraph("g (float[576460752303423488,2] x) => (float[576460752303423488,2] y)"
+                         " <float[2,4] v = {1,2,3,4,5,6,7,8}, float[4,2] w = {1,2,3,4,5,6,7,8}>"
+                         " { a = MatMul(x, v) b = MatMul(a, w) c = MatMul(b, v) y = MatMul(c, w) }"),
+              options);
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  EXPECT_THAT(prepared->warnings, ::testing::Contains(HasSubstr("18446744073709 million multiply-adds")));
+}
+
+// Nothing to make a zero of: not folded, a slice may hold a comparison and no input.
+TEST_F(PrepareTest, ASliceWithoutInputsIsWritten) {
+  PrepareOptions options;
+  options.fold_options.passes = "-fold_constants";
+  options.plan.policy = Policy::kPoints;
+  options.plan.cuts = {"r"};
+  const absl::StatusOr<Prepared> prepared =
+      Prepare(ParseGraph("g (float[2] x) => (float[2] y) <float[2] a = {-1, 2}, float[2] b = {3, -4}>"
+                         " { c = Sub(a, b) r = Relu(c) s = Mul(r, x) y = Relu(s) }"),
+              options);
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  ASSERT_TRUE(WriteSlices(*prepared, Path("out")).ok());
+  EXPECT_TRUE(LoadSlices(Path("out")).ok());
+}
+
 }  // namespace
 }  // namespace dsperse
