@@ -10,6 +10,7 @@
 #include "fold/ir/layout.h"
 #include "fold/ir/status_macros.h"
 #include "onnx/onnx_pb.h"
+#include "slicer/reads.h"
 
 namespace dsperse {
 namespace {
@@ -138,27 +139,16 @@ void Extractor::FindInterfaces() {
     SliceInterface out{slice.inputs, {}, slice.outputs};
     absl::flat_hash_set<ValueId> seen;
     auto add = [&](ValueId v) {
-      if (v.valid() && graph_->IsInitializer(v) && graph_->BlockOf(v) == graph_->main() &&
-          seen.insert(v).second) {
-        out.initializers.push_back(v);
-      }
+      if (graph_->IsInitializer(v) && seen.insert(v).second) out.initializers.push_back(v);
     };
     size_t narrowed = 0;
     for (int p = slice.begin; p < slice.end; ++p) {
-      const NodeView node = graph_->node(plan_->order[static_cast<size_t>(p)]);
-      if (narrowed < slice.narrowings.size() && slice.narrowings[narrowed].node == node.id()) {
+      const NodeId node = plan_->order[static_cast<size_t>(p)];
+      if (narrowed < slice.narrowings.size() && slice.narrowings[narrowed].node == node) {
         add(slice.narrowings[narrowed++].value);
         continue;
       }
-      for (ValueId v : node.inputs()) add(v);
-      std::vector<BlockId> bodies = node.bodies();
-      for (size_t i = 0; i < bodies.size(); ++i) {
-        for (NodeId inner : graph_->Nodes(bodies[i])) {
-          for (ValueId v : graph_->node(inner).inputs()) add(v);
-          for (BlockId body : graph_->node(inner).bodies()) bodies.push_back(body);
-        }
-        for (ValueId v : graph_->Outputs(bodies[i])) add(v);
-      }
+      for (ValueId v : ReadsOf(*graph_, node)) add(v);
     }
     interfaces_.push_back(std::move(out));
   }

@@ -10,6 +10,7 @@
 #include "slicer/budget_policy.h"
 #include "slicer/dsperse_policy.h"
 #include "slicer/orders.h"
+#include "slicer/reads.h"
 #include "slicer/sequence.h"
 
 namespace dsperse {
@@ -279,8 +280,8 @@ absl::Status CheckPlan(const Graph& graph, const Plan& plan) {
     for (int p = slice.begin; p < slice.end; ++p) {
       const NodeId n = plan.order[static_cast<size_t>(p)];
       if (!placed.insert(n).second) return broken("a node is placed twice");
-      for (ValueId v : graph.node(n).inputs()) {
-        if (v.valid() && !graph.IsInitializer(v) && !local.contains(v)) {
+      for (ValueId v : ReadsOf(graph, n)) {
+        if (!graph.IsInitializer(v) && !local.contains(v)) {
           return broken(absl::StrCat("'", graph.Name(v), "' is no input of the slice that reads it"));
         }
       }

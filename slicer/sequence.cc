@@ -7,35 +7,9 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
+#include "slicer/reads.h"
 
 namespace dsperse {
-namespace {
-
-bool IsActivation(const Graph& graph, ValueId value) {
-  return value.valid() && graph.BlockOf(value) == graph.main() && !graph.IsInitializer(value);
-}
-
-// What the node reads, its own inputs first, then what its bodies capture.
-std::vector<ValueId> ReadsOf(const Graph& graph, NodeId node) {
-  std::vector<ValueId> out;
-  absl::flat_hash_set<ValueId> seen;
-  auto add = [&](ValueId v) {
-    if (IsActivation(graph, v) && seen.insert(v).second) out.push_back(v);
-  };
-  for (ValueId v : graph.node(node).inputs()) add(v);
-  std::vector<BlockId> bodies = graph.node(node).bodies();
-  for (size_t i = 0; i < bodies.size(); ++i) {
-    for (NodeId inner : graph.Nodes(bodies[i])) {
-      for (ValueId v : graph.node(inner).inputs()) add(v);
-      for (BlockId body : graph.node(inner).bodies()) bodies.push_back(body);
-    }
-    for (ValueId v : graph.Outputs(bodies[i])) add(v);
-  }
-  return out;
-}
-
-}  // namespace
-
 absl::StatusOr<Sequence> Sequence::Make(const Graph& graph, Facts& facts,
                                         std::vector<NodeId> order) {
   Sequence s;
@@ -64,8 +38,9 @@ absl::StatusOr<Sequence> Sequence::Make(const Graph& graph, Facts& facts,
     return absl::OkStatus();
   };
   for (size_t p = 0; p < s.order_.size(); ++p) {
-    s.reads_[p] = ReadsOf(graph, s.order_[p]);
-    for (ValueId v : s.reads_[p]) {
+    for (ValueId v : ReadsOf(graph, s.order_[p])) {
+      if (graph.IsInitializer(v)) continue;
+      s.reads_[p].push_back(v);
       s.last_read_at_[static_cast<size_t>(v.index)] = static_cast<int32_t>(p);
       if (graph.IsInput(v)) DSPERSE_RETURN_IF_ERROR(measure(v));
     }

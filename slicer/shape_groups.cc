@@ -6,6 +6,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "onnx/onnx_pb.h"
+#include "slicer/reads.h"
 
 namespace dsperse {
 namespace {
@@ -38,6 +39,9 @@ std::string Signature(const Graph& graph, Facts& facts, const Plan& plan, const 
       absl::StrAppend(&out, it == number.end() ? -1 : it->second, ",");
     }
     absl::StrAppend(&out, ")");
+    if (!node.bodies().empty()) {  // their text says the names of what they capture, not where it comes from
+      for (ValueId v : ReadsOf(graph, node.id())) absl::StrAppend(&out, number.at(v), ";");
+    }
     std::vector<std::string> attributes;
     for (const onnx::AttributeProto& a : node.proto().attribute()) {
       attributes.push_back(a.SerializeAsString());

@@ -228,6 +228,23 @@ TEST(PlanTest, ElementsThatExceedTheirTypeTogetherAreRefused) {
   }
 }
 
+TEST(PlanTest, ACaptureThatIsNoInputOfItsSliceIsFound) {
+  const Graph graph = ParseGraph(R"(
+    g (bool c, float[2] x) => (float[2] y) {
+      a = Relu(x)
+      y = If(c) < then_branch = t () => (float[2] p) { p = Neg(a) },
+                  else_branch = e () => (float[2] r) { r = Identity(a) } >
+    })");
+  PlanOptions options;
+  options.policy = Policy::kPoints;
+  options.cuts = {"a"};
+  Plan plan = PlanOf(graph, options);
+  EXPECT_TRUE(CheckPlan(graph, plan).ok());
+  ASSERT_EQ(plan.slices[1].inputs.back(), graph.FindValue("a"));
+  plan.slices[1].inputs.pop_back();
+  EXPECT_EQ(CheckPlan(graph, plan).code(), absl::StatusCode::kInternal);
+}
+
 TEST(PlanTest, ABodysCapturesAreInputsOfItsSlice) {
   const Graph graph = ParseGraph(R"(
     g (bool c, float[2] x) => (float[2] y) {
