@@ -37,72 +37,10 @@ void Describe(absl::string_view name, DType dtype, const Dims& dims, onnx::Value
   for (int64_t d : dims) type->mutable_shape()->add_dim()->set_dim_value(d);
 }
 
-// Writes the nodes of lifts in front of a slice's own.
-class LiftWriter {
- public:
-  explicit LiftWriter(onnx::GraphProto* out) : out_(*out) {}
-
-  // `names` are those of what it makes: x − x, its doublings, x lifted.
-  void Add(const std::string& x, const std::vector<std::string>& names) {
-    Node("Sub", x, x, names[0]);
-    for (size_t i = 1; i + 1 < names.size(); ++i) Node("Add", names[i - 1], names[i - 1], names[i]);
-    Node("Sub", x, names[names.size() - 2], names.back());
-    lifted_[x] = names.back();
-  }
-  // Zeros of bounds up to 2^doublings, made of an element of `x`.
-  void AddZeros(const std::string& x, const NarrowingNames& names, int doublings) {
-    Ints(names.shape, -1);
-    Ints(names.starts, 0);
-    Ints(names.ends, 1);
-    Node("Reshape", x, names.shape, names.flat);
-    Node("Slice", names.flat, names.starts, names.element)->add_input(names.ends);
-    Node("Sub", names.element, names.element, names.zeros[0]);
-    for (size_t i = 1; i < static_cast<size_t>(doublings); ++i) {
-      Node("Add", names.zeros[i - 1], names.zeros[i - 1], names.zeros[i]);
-    }
-  }
-  void AddExpand(const std::string& x, const ExpandNames& names, const Dims& dims) {
-    onnx::TensorProto* shape = out_.add_initializer();
-    shape->set_name(names.shape);
-    shape->set_data_type(onnx::TensorProto::INT64);
-    shape->add_dims(static_cast<int64_t>(dims.size()));
-    for (int64_t d : dims) shape->add_int64_data(d);
-    Node("Expand", x, names.shape, names.expanded);
-  }
-  // Has `node`, which is not of a lift, read what was lifted.
-  void Redirect(onnx::NodeProto* node) const {
-    for (std::string& input : *node->mutable_input()) {
-      if (const auto it = lifted_.find(input); it != lifted_.end()) input = it->second;
-    }
-  }
-
- private:
-  void Ints(const std::string& name, int64_t element) {
-    onnx::TensorProto* tensor = out_.add_initializer();
-    tensor->set_name(name);
-    tensor->set_data_type(onnx::TensorProto::INT64);
-    tensor->add_dims(1);
-    tensor->add_int64_data(element);
-  }
-  onnx::NodeProto* Node(const char* op_type, const std::string& a, const std::string& b,
-                        const std::string& made) {
-    onnx::NodeProto* node = out_.add_node();
-    node->set_op_type(op_type);
-    node->set_name(made);  // the compiler keeps bounds by names of nodes
-    node->add_input(a);
-    node->add_input(b);
-    node->add_output(made);
-    return node;
-  }
-
-  onnx::GraphProto& out_;
-  absl::flat_hash_map<std::string, std::string> lifted_;
-};
-
 }  // namespace
 
 Extractor::Extractor(const Graph& graph, Facts& facts, const Plan& plan)
-    : graph_(&graph), facts_(&facts), plan_(&plan) {}
+    : graph_(&graph), facts_(&facts), plan_(&plan), bounds_(graph, facts, plan) {}
 Extractor::Extractor(Extractor&&) noexcept = default;
 Extractor::~Extractor() = default;
 
@@ -129,8 +67,6 @@ absl::StatusOr<Extractor> Extractor::Make(const Graph& graph, Facts& facts, cons
     if (it != place.end()) e.initializer_at_[static_cast<size_t>(v.index)] = it->second;
   }
   e.FindInterfaces();
-  e.NameLifts();
-  e.NameNarrowings();
   return e;
 }
 
@@ -154,73 +90,6 @@ void Extractor::FindInterfaces() {
   }
 }
 
-std::string Extractor::Fresh(std::string name) {
-  while (graph_->FindValue(name).valid() || !made_names_.insert(name).second) name += '_';
-  return name;
-}
-
-namespace {
-
-// What a slice makes zeros of.
-ValueId ZeroSource(const Slice& slice) { return slice.inputs.front(); }
-
-int MostDoublings(const Slice& slice) {
-  int most = 0;
-  for (const Narrowing& narrowing : slice.narrowings) most = std::max(most, narrowing.to.doublings);
-  return most;
-}
-
-}  // namespace
-
-void Extractor::NameNarrowings() {
-  for (const Slice& slice : plan_->slices) {
-    if (slice.narrowings.empty()) continue;
-    const ValueId source = ZeroSource(slice);
-    const absl::string_view x = graph_->Name(source);
-    NarrowingNames& names = narrowing_names_[source.index];
-    if (names.zeros.empty()) {
-      names.shape = Fresh(absl::StrCat(x, "_one_axis"));
-      names.starts = Fresh(absl::StrCat(x, "_first"));
-      names.ends = Fresh(absl::StrCat(x, "_second"));
-      names.flat = Fresh(absl::StrCat(x, "_flat"));
-      names.element = Fresh(absl::StrCat(x, "_element"));
-    }
-    for (int d = static_cast<int>(names.zeros.size()); d < MostDoublings(slice); ++d) {
-      names.zeros.push_back(Fresh(absl::StrCat(x, "_element_zero_", d)));
-    }
-    for (const Narrowing& narrowing : slice.narrowings) {
-      const ValueId result = graph_->node(narrowing.node).output(0);
-      const absl::string_view y = graph_->Name(result);
-      expand_names_[result.index] = {Fresh(absl::StrCat(y, "_shape")), Fresh(absl::StrCat(y, "_first"))};
-    }
-  }
-}
-
-std::vector<std::string> Extractor::OwnInitializers(int slice) const {
-  const Slice& planned = plan_->slices[static_cast<size_t>(slice)];
-  if (planned.narrowings.empty()) return {};
-  const NarrowingNames& names = narrowing_names_.at(ZeroSource(planned).index);
-  std::vector<std::string> all = {names.shape, names.starts, names.ends};
-  for (const Narrowing& narrowing : planned.narrowings) {
-    all.push_back(expand_names_.at(graph_->node(narrowing.node).output(0).index).shape);
-  }
-  return all;
-}
-
-void Extractor::NameLifts() {
-  for (const Slice& slice : plan_->slices) {
-    for (size_t i = 0; i < slice.lifts.size(); ++i) {
-      if (slice.lifts[i].doublings == 0) continue;
-      std::vector<std::string>& names = lift_names_[slice.inputs[i].index];
-      if (!names.empty()) continue;
-      const absl::string_view x = graph_->Name(slice.inputs[i]);
-      names.push_back(Fresh(absl::StrCat(x, "_minus_itself")));
-      for (int d = 1; d < slice.lifts[i].doublings; ++d) names.push_back(Fresh(absl::StrCat(x, "_zero_", d)));
-      names.push_back(Fresh(absl::StrCat(x, "_lifted")));
-    }
-  }
-}
-
 absl::StatusOr<std::string> Extractor::Extract(int index) const {
   const Slice& slice = plan_->slices[static_cast<size_t>(index)];
   const SliceInterface& face = interface(index);
@@ -230,32 +99,10 @@ absl::StatusOr<std::string> Extractor::Extract(int index) const {
   onnx::GraphProto* graph = out.mutable_graph();
   graph->set_name(absl::StrCat("slice_", index));
   absl::flat_hash_set<std::string> domains;
-  LiftWriter lifts(graph);
-  for (size_t i = 0; i < slice.lifts.size(); ++i) {
-    if (slice.lifts[i].doublings == 0) continue;
-    lifts.Add(std::string(graph_->Name(slice.inputs[i])), lift_names_.at(slice.inputs[i].index));
-  }
-  const NarrowingNames* zeros = nullptr;
-  if (!slice.narrowings.empty()) {
-    const ValueId source = ZeroSource(slice);
-    zeros = &narrowing_names_.at(source.index);
-    lifts.AddZeros(std::string(graph_->Name(source)), *zeros, MostDoublings(slice));
-  }
-  size_t narrowed = 0;
+  BoundNodes::Writer bounds = bounds_.Begin(slice, graph);
   for (int p = slice.begin; p < slice.end; ++p) {
-    const NodeId id = plan_->order[static_cast<size_t>(p)];
     onnx::NodeProto node = model_->graph().node(p);
-    if (narrowed < slice.narrowings.size() && slice.narrowings[narrowed].node == id) {
-      const Narrowing& narrowing = slice.narrowings[narrowed++];
-      const ValueId result = graph_->node(id).output(0);
-      const ExpandNames& names = expand_names_.at(result.index);
-      const std::optional<Dims> dims = facts_->StaticShape(result);
-      if (!dims) return absl::InternalError("a comparison of unknown shape is written anew");
-      lifts.AddExpand(zeros->zeros[static_cast<size_t>(narrowing.to.doublings - 1)], names, *dims);
-      node.set_input(0, names.expanded);
-      node.set_input(1, std::string(graph_->Name(narrowing.value)));
-    }
-    if (!slice.lifts.empty()) lifts.Redirect(&node);
+    bounds.Adapt(plan_->order[static_cast<size_t>(p)], &node);
     CollectDomains(node, &domains);
     *graph->add_node() = std::move(node);
   }

@@ -3,13 +3,6 @@
 #include <cmath>
 
 namespace dsperse {
-namespace {
-
-// More of it is beyond what any prover's field holds.
-constexpr int kMostDoublings = 100;
-
-}  // namespace
-
 absl::string_view BoundSourceName(BoundSource source) {
   switch (source) {
     case BoundSource::kProven:
@@ -29,7 +22,7 @@ double Lift::bound() const { return doublings == 0 ? 1 : 1 + std::ldexp(1.0, dou
 Lift LiftFor(double magnitude, BoundSource source) {
   Lift lift{0, source};
   if (!(magnitude > 1)) return lift;
-  while (lift.bound() < magnitude * (1 + 1.0 / 64) && lift.doublings < kMostDoublings) ++lift.doublings;
+  while (lift.bound() < WithRounding(magnitude) && lift.doublings < kMostDoublings) ++lift.doublings;
   return lift;
 }
 

@@ -29,6 +29,12 @@ enum class BoundSource {
 };
 absl::string_view BoundSourceName(BoundSource source);  // "none", "proven", "given", "assumed"
 
+// More of them is beyond what any prover's field holds.
+inline constexpr int kMostDoublings = 100;
+
+// What a bound must reach that has room for values of `magnitude` and what fixed-point rounding adds: 1/64 of it.
+inline double WithRounding(double magnitude) { return magnitude * (1 + 1.0 / 64); }
+
 struct Lift {
   int doublings = 0;  // m; 0: no lift
   BoundSource source = BoundSource::kNone;
@@ -36,7 +42,7 @@ struct Lift {
   double bound() const;  // of the lifted value, as the compiler derives it: 1, or 1 + 2^m
 };
 
-// The least lift with room for values of `magnitude` and what fixed-point rounding adds (1/64 of it).
+// The least lift with room for values of `magnitude`, rounding included; kMostDoublings where none has.
 Lift LiftFor(double magnitude, BoundSource source);
 
 }  // namespace dsperse

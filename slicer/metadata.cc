@@ -168,40 +168,24 @@ Metadata MakeMetadata(const Graph& graph, Facts& facts, const Plan& plan,
     slice.filtered_inputs = names(face.inputs);
     slice.inputs = slice.filtered_inputs;
     for (ValueId v : face.initializers) slice.inputs.emplace_back(graph.Name(v));
-    for (std::string& name : extractor.OwnInitializers(static_cast<int>(i))) {
-      slice.inputs.push_back(std::move(name));
-    }
+    const std::vector<std::string> added = extractor.bounds().Initializers(plan.slices[i]);
+    slice.inputs.insert(slice.inputs.end(), added.begin(), added.end());
     slice.outputs = names(face.outputs);
     out.slices.push_back(std::move(slice));
   }
-  auto trace = [&](const std::string& name, ValueId like) {
-    if (const std::optional<Dims> dims = facts.StaticShape(like)) out.traced_shapes.emplace_back(name, *dims);
-    if (facts.TypeOf(like) != DType::kUndefined) {
-      out.traced_types.emplace_back(name, static_cast<int>(facts.TypeOf(like)));
-    }
-  };
   for (int32_t i = 0; i < graph.ValueLimit(); ++i) {
     const ValueId v{i};
-    if (graph.IsLive(v) && graph.BlockOf(v) == graph.main()) trace(std::string(graph.Name(v)), v);
+    if (!graph.IsLive(v) || graph.BlockOf(v) != graph.main()) continue;
+    const std::string name(graph.Name(v));
+    if (const std::optional<Dims> dims = facts.StaticShape(v)) out.traced_shapes.emplace_back(name, *dims);
+    if (const DType type = facts.TypeOf(v); type != DType::kUndefined) {
+      out.traced_types.emplace_back(name, static_cast<int>(type));
+    }
   }
   // The compiler looks up the shape of every value of a slice here.
-  for (const auto& [index, made] : extractor.lift_names()) {
-    for (const std::string& name : made) trace(name, ValueId{index});
-  }
-  for (const auto& [index, made] : extractor.expand_names()) trace(made.expanded, ValueId{index});
-  for (const auto& [index, made] : extractor.narrowing_names()) {
-    auto trace_axis = [&, type = static_cast<int>(facts.TypeOf(ValueId{index}))](const std::string& name,
-                                                                                  int64_t size) {
-      out.traced_shapes.emplace_back(name, Dims{size});
-      out.traced_types.emplace_back(name, type);
-    };
-    int64_t elements = 1;
-    if (const std::optional<Dims> dims = facts.StaticShape(ValueId{index})) {
-      for (int64_t d : *dims) elements *= d;
-    }
-    trace_axis(made.flat, elements);
-    trace_axis(made.element, 1);
-    for (const std::string& name : made.zeros) trace_axis(name, 1);
+  for (const AddedValue& added : extractor.bounds().values()) {
+    out.traced_shapes.emplace_back(added.name, added.dims);
+    out.traced_types.emplace_back(added.name, static_cast<int>(added.type));
   }
   std::sort(out.traced_shapes.begin(), out.traced_shapes.end());
   std::sort(out.traced_types.begin(), out.traced_types.end());

@@ -13,12 +13,10 @@
 // whose coefficients cancel out are the constant 0 to the compiler; measured: same constraints, same gates but for
 // the digits of the narrower checks).
 //
+// The nodes for it: bound_nodes.h.
 // x must lie within ±2^(d+1), or it is proven as another value. What is known of it: lifts.h.
 #ifndef DSPERSE_SLICER_NARROWING_H_
 #define DSPERSE_SLICER_NARROWING_H_
-
-#include <string>
-#include <vector>
 
 #include "fold/ir/graph.h"
 #include "slicer/lift.h"
@@ -33,7 +31,7 @@ struct Narrow {
   double bound() const;  // 2^doublings; infinity where there are none
 };
 
-// The least with room for values of `magnitude` and what fixed-point rounding adds (1/64 of it).
+// The least with room for values of `magnitude`, rounding included; no doublings where kMostDoublings have none.
 Narrow NarrowTo(double magnitude, BoundSource source);
 
 // A comparison of a slice whose bound begins anew.
@@ -41,18 +39,6 @@ struct Narrowing {
   NodeId node;    // Max(x, 0) or Max(0, x)
   ValueId value;  // x
   Narrow to;
-};
-
-// Names of what an element of an input takes to be made a zero of a bound: nodes are named like what they make.
-struct NarrowingNames {
-  std::string shape, starts, ends;  // constants
-  std::string flat, element;
-  std::vector<std::string> zeros;  // of bounds 2, 4, 8, …
-};
-
-// Of an Expand: its shape and what it makes.
-struct ExpandNames {
-  std::string shape, expanded;
 };
 
 }  // namespace dsperse
