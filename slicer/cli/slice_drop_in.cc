@@ -1,12 +1,37 @@
 #include "slicer/cli/slice_drop_in.h"
 
+#include <set>
+#include <string>
+#include <vector>
+
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "fold/ir/status_macros.h"
+#include "fold/ops/op.h"
+#include "fold/suggest.h"
+#include "onnx/defs/schema.h"
 #include "slicer/cli/exit_code.h"
 #include "slicer/cli/flag_values.h"
 
 namespace dsperse {
+namespace {
+
+// A usage error for what is no operator of ONNX: no prover proves any other.
+absl::Status AreOperators(const std::vector<std::string>& words) {
+  std::set<absl::string_view> names;
+  for (const OpDef& op : AllOps()) names.insert(op.op_type);
+  const std::vector<onnx::OpSchema> schemas = onnx::OpSchemaRegistry::get_all_schemas();
+  for (const onnx::OpSchema& schema : schemas) names.insert(schema.Name());
+  for (const std::string& word : words) {
+    if (names.count(word) != 0) continue;
+    const std::vector<absl::string_view> all(names.begin(), names.end());
+    return UsageError(absl::StrCat("--circuit-ops ", word, ": ONNX has no such operator", DidYouMean(word, all)));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 void AddDropInFlags(CLI::App& command, DropInFlags& flags) {
   constexpr char kGroup[] = "As for `dsperse slice`";
@@ -45,6 +70,7 @@ absl::Status ApplyDropInFlags(const DropInFlags& flags, CliContext& context, std
     DSPERSE_RETURN_IF_ERROR(OneOf("--proof-system", flags.proof_system, {"expander", "remainder"}));
     options->backend = absl::StrCat("jstprove_", flags.proof_system);
   }
+  DSPERSE_RETURN_IF_ERROR(AreOperators(flags.circuit_ops));
   options->plan.circuit_ops = flags.circuit_ops;
   if (!flags.tile_size.empty()) context.Note("--tile-size is not used: slices are whole");
   if (!flags.log_level.empty()) context.Note("--log-level is not used: see --quiet");

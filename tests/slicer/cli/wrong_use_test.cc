@@ -90,6 +90,10 @@ INSTANTIATE_TEST_SUITE_P(
         WrongUse{{"slice", "TMP/in.onnx", "--dry-run", "--minimize", "largst"}, 2, "did you mean 'largest'?"},
         WrongUse{{"slice", "TMP/in.onnx", "--dry-run", "--backend", "r1cs_circon"}, 2, "did you mean 'r1cs_circom'?"},
         WrongUse{{"slice", "TMP/in.onnx", "--dry-run", "--proof-system", "expandr"}, 2, "did you mean 'expander'?"},
+        WrongUse{{"slice", "TMP/in.onnx", "--dry-run", "--circuit-ops", "Gemm,Cnov"},
+                 2,
+                 "--circuit-ops Cnov: ONNX has no such operator; did you mean 'Conv'?"},
+        WrongUse{{"slice", "TMP/in.onnx", "--dry-run", "--circuit-ops", "conv"}, 2, "did you mean 'Conv'?"},
         WrongUse{{"report", "TMP/in.onnx", "--backend", "r1cs"}, 2, "--backend r1cs: none of "},
         WrongUse{
             {"report", "TMP/in.onnx", "--param", "bits=1", "--backend", "all"}, 2, "none of the backends takes it"}));
