@@ -5,6 +5,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
@@ -19,6 +20,7 @@
 #include "slicer/cli/json_file.h"
 #include "slicer/cli/lowering_flags.h"
 #include "slicer/cli/model_in_out.h"
+#include "slicer/cli/output_paths.h"
 #include "slicer/cli/process_memory.h"
 #include "slicer/receipt.h"
 
@@ -33,36 +35,25 @@ struct FoldFlags {
   bool json = false;
 };
 
-// Writing there must not destroy what else is read or written, and a receipt needs bytes that stay.
-absl::Status CheckPaths(const FoldFlags& flags) {
-  namespace fs = std::filesystem;
-  const auto same = [](const std::string& a, const std::string& b) {
-    std::error_code ignored;
-    return fs::weakly_canonical(a, ignored) == fs::weakly_canonical(b, ignored);
-  };
-  DSPERSE_RETURN_IF_ERROR(IsFileName("-o", flags.job.output));
+// What can be said before the model is read; FoldFile sees to its external data.
+absl::Status CheckPaths(FoldFlags& flags) {
+  FoldJob& job = flags.job;
+  DSPERSE_RETURN_IF_ERROR(IsFileName("-o", job.output));
   DSPERSE_RETURN_IF_ERROR(IsFileName("--report", flags.report));
   DSPERSE_RETURN_IF_ERROR(IsFileName("--receipt", flags.receipt));
-  const auto check = [&](const char* flag, const std::string& path) {
-    if (path.empty() || !(same(path, flags.job.output) || same(path, flags.job.model.path))) {
-      return absl::OkStatus();
-    }
-    return UsageError(absl::StrCat(flag, " ", path, ": is the model itself"));
-  };
-  for (const auto& [flag, path] : {std::pair("--report", flags.report), std::pair("--receipt", flags.receipt)}) {
-    if (flags.job.save.external_data && !path.empty() && same(path, absl::StrCat(flags.job.output, ".data"))) {
-      return UsageError(absl::StrCat(flag, " ", path, ": is where the model's external data goes"));
-    }
-  }
-  DSPERSE_RETURN_IF_ERROR(check("--report", flags.report));
-  DSPERSE_RETURN_IF_ERROR(check("--receipt", flags.receipt));
+  job.outputs = {{.flag = "-o", .path = job.output, .may_be_model = true},
+                 {.flag = "--report", .path = flags.report},
+                 {.flag = "--receipt", .path = flags.receipt}};
+  DSPERSE_RETURN_IF_ERROR(CheckOutputsSpareModel(job.outputs, job.model.path));
+  // A large model has external data without being told to.
+  std::vector<OutputPath> all = job.outputs;
+  all.insert(all.begin() + 1, {.flag = "external data of -o", .path = absl::StrCat(job.output, ".data")});
+  DSPERSE_RETURN_IF_ERROR(CheckOutputsDiffer(all));
   if (flags.receipt.empty()) return absl::OkStatus();
-  if (!flags.report.empty() && same(flags.report, flags.receipt)) {
-    return UsageError(absl::StrCat("--receipt ", flags.receipt, ": is the report too"));
-  }
+  // A receipt needs bytes that stay.
   std::error_code ignored;
-  if (fs::exists(flags.job.output, ignored) && !fs::is_regular_file(flags.job.output, ignored)) {
-    return UsageError(absl::StrCat("--receipt: ", flags.job.output, " is no regular file"));
+  if (std::filesystem::exists(job.output, ignored) && !std::filesystem::is_regular_file(job.output, ignored)) {
+    return UsageError(absl::StrCat("--receipt: ", job.output, " is no regular file"));
   }
   return absl::OkStatus();
 }

@@ -76,6 +76,7 @@ absl::StatusOr<FoldedFile> FoldOnce(const FoldJob& job, bool check_weights, CliC
   context.Progress("loading …");
   DSPERSE_ASSIGN_OR_RETURN(LoadedModel loaded, Load(job.model, context));
   LoadedModel& model = UntilExit(std::move(loaded));
+  DSPERSE_RETURN_IF_ERROR(CheckOutputsSpare(job.outputs, model.files));
   fold.bytes_before = model.file_bytes;
   fold.notes = std::move(model.notes);
   if (job.receipt) {

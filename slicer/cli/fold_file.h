@@ -3,6 +3,7 @@
 #define DSPERSE_SLICER_CLI_FOLD_FILE_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "fold/fold_model.h"
@@ -11,6 +12,7 @@
 #include "slicer/cli/fold_report.h"
 #include "slicer/cli/lowering_flags.h"
 #include "slicer/cli/model_in_out.h"
+#include "slicer/cli/output_paths.h"
 #include "slicer/receipt.h"
 
 namespace dsperse {
@@ -22,6 +24,7 @@ struct FoldJob {
   LoweringFlags lowering;  // applied to `fold` already (ApplyLoweringFlags)
   SaveOptions save;
   bool receipt = false;  // hash what is read and written
+  std::vector<OutputPath> outputs;  // all that will be written: a usage error where one is read
 };
 
 struct FoldedFile {

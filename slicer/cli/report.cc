@@ -26,6 +26,7 @@
 #include "slicer/cli/flag_values.h"
 #include "slicer/cli/json_file.h"
 #include "slicer/cli/model_in_out.h"
+#include "slicer/cli/output_paths.h"
 #include "slicer/prepare_report.h"
 
 namespace dsperse {
@@ -39,6 +40,7 @@ struct ReportFlags {
   std::string output;
   std::string format;
   std::vector<std::string> formats;  // what it lists
+  std::vector<OutputPath> outputs;   // one for each
   std::string backend = "jstprove_expander";
   std::string policy = "budget";
   std::string minimize = "total";
@@ -81,7 +83,7 @@ bool IsFolder(const std::string& path) {
   return absl::EndsWith(path, "/") || fs::is_directory(path, error);
 }
 
-std::string OutputPath(const std::string& output, const std::string& format) {
+std::string OutputPathOf(const std::string& output, const std::string& format) {
   return IsFolder(output) ? (fs::path(output) / absl::StrCat("report.", format)).string() : output;
 }
 
@@ -111,14 +113,13 @@ absl::Status CheckFlags(ReportFlags& flags) {
       if (name == "all") return UsageError("--backend all stands alone");
     }
   }
-  for (const std::string& format : flags.formats) {
-    std::error_code ignored;
-    const fs::path target = OutputPath(flags.output, format);
-    for (const std::string& model : flags.models) {
-      if (!flags.output.empty() && fs::equivalent(target, model, ignored)) {
-        return UsageError(absl::StrCat("-o ", target.string(), ": is the model itself"));
-      }
+  if (!flags.output.empty()) {
+    for (const std::string& format : flags.formats) {
+      flags.outputs.push_back({.flag = "-o", .path = OutputPathOf(flags.output, format)});
     }
+  }
+  for (const std::string& model : flags.models) {
+    DSPERSE_RETURN_IF_ERROR(CheckOutputsSpareModel(flags.outputs, model));
   }
   // Names of tensors do not survive all three columns, so there is no policy `points` here.
   DSPERSE_RETURN_IF_ERROR(OneOf("--policy", flags.policy, {"budget", "dsperse", "layer", "whole"}));
@@ -181,6 +182,7 @@ absl::Status RunReport(ReportFlags& flags, CliContext& context) {
     const Stopwatch watch;
     DSPERSE_ASSIGN_OR_RETURN(const LoadedModel model, Load({path, flags.max_memory}, context));
     const double seconds = watch.seconds();
+    DSPERSE_RETURN_IF_ERROR(CheckOutputsSpare(flags.outputs, model.files));
     absl::StatusOr<ReportModel> made = MakeReportModel(model, name, flags.report);
     if (!made.ok()) {
       const absl::Status& status = made.status();
@@ -199,7 +201,7 @@ absl::Status RunReport(ReportFlags& flags, CliContext& context) {
       context.out() << text;
       continue;
     }
-    const std::string path = OutputPath(flags.output, format);
+    const std::string path = OutputPathOf(flags.output, format);
     std::error_code error;
     if (const fs::path folder = fs::path(path).parent_path(); !folder.empty()) {
       fs::create_directories(folder, error);  // if it can't be, writing says so

@@ -71,6 +71,7 @@ absl::Status Interpret(SliceFlags& flags, CliContext& context) {
     return UsageError("-o DIR is missing (or --dry-run, to see the plan only)");
   }
   DSPERSE_RETURN_IF_ERROR(IsFileName("-o", job.output));
+  if (!flags.dry_run) job.outputs = {{.flag = "-o", .path = job.output, .replaces_folder = true}};
   DSPERSE_RETURN_IF_ERROR(OneOf("--policy", flags.policy, {"budget", "dsperse", "layer", "points", "whole"}));
   DSPERSE_RETURN_IF_ERROR(OneOf("--minimize", flags.minimize, {"total", "largest", "slices"}));
   DSPERSE_ASSIGN_OR_RETURN(options.plan.policy, ParsePolicy(flags.policy));

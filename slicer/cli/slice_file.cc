@@ -131,6 +131,7 @@ absl::StatusOr<SlicedFile> SliceOnce(const SliceJob& job, bool write, bool check
   options.lift.narrow = options.lift.narrow && !job.write.lazy;
   context.Progress("loading …");
   DSPERSE_ASSIGN_OR_RETURN(LoadedModel model, Load(job.model, context));
+  DSPERSE_RETURN_IF_ERROR(CheckOutputsSpare(job.outputs, model.files));
   Receipt receipt;
   receipt.digest = kSlicesDigest;
   std::optional<Jobs> inputs;  // hashed beside all that follows

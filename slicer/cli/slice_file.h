@@ -3,10 +3,12 @@
 #define DSPERSE_SLICER_CLI_SLICE_FILE_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "slicer/cli/cli.h"
 #include "slicer/cli/model_in_out.h"
+#include "slicer/cli/output_paths.h"
 #include "slicer/prepare.h"
 #include "slicer/receipt.h"
 
@@ -18,6 +20,7 @@ struct SliceJob {
   PrepareOptions prepare;
   WriteOptions write;
   bool require_provable = false;
+  std::vector<OutputPath> outputs;  // all that will be written: a usage error where one is read
 };
 
 // Usage errors: a backend, parameter, target or list of passes that there is not; limits below 1.

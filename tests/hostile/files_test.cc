@@ -11,6 +11,7 @@
 #include <fstream>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -248,9 +249,9 @@ TEST_F(HostileFiles, ATargetThatIsAFolder) {
     EXPECT_TRUE(fs::is_directory(out() + "/m.onnx/inside"));
   }
   // A folder that holds something else is no slices directory, and a file is none either.
-  for (const char* name : {"out/m.onnx", "in.onnx"}) {
+  for (const auto& [name, code] : {std::pair("out/m.onnx", 5), std::pair("in.onnx", 2)}) {
     const CliResult result = Cli({"slice", dir_.File("in.onnx"), "-o", dir_.File(name)});
-    EXPECT_EQ(result.code, 5) << result.err;
+    EXPECT_EQ(result.code, code) << result.err;
     EXPECT_TRUE(fs::exists(dir_.File(name)));
   }
   EXPECT_TRUE(fs::is_directory(out() + "/m.onnx/inside"));

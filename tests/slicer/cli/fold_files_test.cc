@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "bench/models/models.h"
 #include "bench/models/write_model.h"
 #include "gmock/gmock.h"
@@ -97,6 +98,81 @@ TEST(FoldFiles, DataInAFolderBelowTheModelIsNotOverwritten) {
   EXPECT_EQ(result.code, 5) << result.err;
   EXPECT_THAT(result.err, HasSubstr("is external data of the model that is read"));
   EXPECT_EQ(dir.Read("sub/b.onnx.data"), data);
+}
+
+// A model whose weights are in in.onnx.data beside it.
+std::string WriteModelWithData(const TempDir& dir) {
+  const std::string chain = WriteChain(dir, "chain.onnx", 3);
+  const std::string in = dir.File("in.onnx");
+  EXPECT_EQ(Cli({"fold", chain, "-o", in, "--external-data"}).code, 0);
+  std::filesystem::remove(chain);
+  return in;
+}
+
+TEST(OutputPaths, NoFlagOverwritesWhatTheModelReads) {
+  TempDir dir;
+  const std::string in = WriteModelWithData(dir);
+  const std::string data = dir.File("in.onnx.data");
+  std::filesystem::create_symlink(data, dir.File("link"));
+  std::filesystem::create_hard_link(data, dir.File("other_name"));
+  const std::string out = dir.File("out.onnx");
+  const std::string model_bytes = dir.Read("in.onnx");
+  const std::string data_bytes = dir.Read("in.onnx.data");
+  const std::vector<std::string> names = dir.Names();
+  const std::vector<std::vector<std::string>> wrong = {
+      {"fold", in, "-o", data},
+      {"fold", in, "-o", dir.File("link")},
+      {"fold", in, "-o", out, "--report", data},
+      {"fold", in, "-o", out, "--report", dir.File("./in.onnx.data")},
+      {"fold", in, "-o", out, "--report", dir.File("link")},
+      {"fold", in, "-o", out, "--report", dir.File("other_name")},
+      {"fold", in, "-o", out, "--receipt", data},
+      {"report", in, "-o", data},
+      {"report", in, "-o", dir.File("link"), "--format", "json"},
+  };
+  for (const std::vector<std::string>& arguments : wrong) {
+    const CliResult result = Cli(arguments);
+    EXPECT_EQ(result.code, 2) << absl::StrJoin(arguments, " ") << "\n" << result.err;
+    EXPECT_THAT(result.err, HasSubstr(": is external data of the model that is read"));
+    EXPECT_EQ(result.out, "");
+  }
+  EXPECT_EQ(dir.Names(), names);
+  EXPECT_EQ(dir.Read("in.onnx"), model_bytes);
+  EXPECT_EQ(dir.Read("in.onnx.data"), data_bytes);
+}
+
+TEST(OutputPaths, OutputsAreFilesOfTheirOwn) {
+  TempDir dir;
+  const std::string in = WriteModelWithData(dir);
+  const std::string out = dir.File("out.onnx");
+  const std::vector<std::vector<std::string>> wrong = {
+      {"fold", in, "-o", out, "--report", in},
+      {"fold", in, "-o", out, "--report", out},
+      {"fold", in, "-o", out, "--receipt", absl::StrCat(out, ".data")},
+      {"fold", in, "-o", out, "--report", dir.File("r"), "--receipt", dir.File("./r")},
+      {"report", in, "-o", in},
+  };
+  for (const std::vector<std::string>& arguments : wrong) {
+    const CliResult result = Cli(arguments);
+    EXPECT_EQ(result.code, 2) << absl::StrJoin(arguments, " ") << "\n" << result.err;
+    EXPECT_EQ(result.out, "");
+  }
+  EXPECT_THAT(dir.Names(), ElementsAre("in.onnx", "in.onnx.data"));
+}
+
+TEST(OutputPaths, ASlicesDirectoryIsNotReplacedByThatOfItsOwnModel) {
+  TempDir dir;
+  const std::string slices = dir.File("slices");
+  ASSERT_EQ(Cli({"slice", WriteChain(dir, "in.onnx", 2), "-o", slices}).code, 0);
+  const std::string model = dir.Read("slices/model.onnx");
+  for (const char* name : {"slices/model.onnx", "slices/slice_0/payload/slice_0.onnx"}) {
+    const CliResult result = Cli({"slice", dir.File(name), "-o", slices, "--force"});
+    EXPECT_EQ(result.code, 2) << result.err;
+    EXPECT_THAT(result.err, HasSubstr("holds the model itself"));
+    EXPECT_EQ(Cli({"slice", dir.File(name), "-o", slices, "--dry-run"}).code, 0);
+  }
+  EXPECT_EQ(dir.Read("slices/model.onnx"), model);
+  EXPECT_EQ(Cli({"slice", dir.File("slices/model.onnx"), "-o", dir.File("again")}).code, 0);
 }
 
 TEST(FoldFiles, AKilledRunLeavesTheOldFileOrTheNewOneAndNoTemporary) {

@@ -161,7 +161,7 @@ INSTANTIATE_TEST_SUITE_P(
         WrongUse{{"fold", "TMP/in.onnx", "-o", "TMP/o.onnx", "--receipt", "-"}, 2, "--receipt -: name a file"},
         WrongUse{{"fold", "TMP/in.onnx", "-o", "TMP/o.onnx", "--external-data", "--report", "TMP/o.onnx.data"},
                  2,
-                 "is where the model's external data goes"},
+                 "is where external data of -o goes too"},
         WrongUse{{"slice", "TMP/in.onnx", "-o", "-"}, 2, "-o -: name a file"},
         WrongUse{{"report", "TMP/in.onnx", "-o", "-"}, 2, "-o -: name a file"},
         WrongUse{{"verify", "TMP/in.onnx", "-"}, 2, "B -: name a file"}));
