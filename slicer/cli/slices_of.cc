@@ -34,13 +34,15 @@ absl::StatusOr<Json> ReadMetadata(const fs::path& directory) {
   return metadata;
 }
 
-// The files of all slices, or none where one is missing.
-absl::StatusOr<std::vector<std::string>> SliceFiles(const fs::path& directory,
-                                                    const Json& metadata) {
-  std::vector<std::string> files;
+// The file of each slice, there or not.
+absl::StatusOr<std::vector<fs::path>> SliceFiles(const fs::path& directory, const Json& metadata) {
+  std::vector<fs::path> files;
   for (const Json& slice : metadata["slices"]) {
     const Json path = slice.is_object() ? slice.value("relative_path", Json()) : Json();
-    if (!path.is_string()) return std::vector<std::string>();
+    if (!path.is_string()) {
+      return absl::InvalidArgumentError(absl::StrCat((directory / "metadata.msgpack").string(), ": slice ",
+                                                     files.size(), " has no relative_path"));
+    }
     const fs::path relative = path.get<std::string>();
     const bool climbs = relative.is_absolute() || std::find(relative.begin(), relative.end(),
                                                             fs::path("..")) != relative.end();
@@ -48,11 +50,24 @@ absl::StatusOr<std::vector<std::string>> SliceFiles(const fs::path& directory,
       return absl::InvalidArgumentError(absl::StrCat(directory.string(), ": slice path '",
                                                      relative.string(), "' leaves the directory"));
     }
-    std::error_code error;
-    if (!fs::is_regular_file(directory / relative, error)) return std::vector<std::string>();
-    files.push_back((directory / relative).string());
+    files.push_back(directory / relative);
   }
   return files;
+}
+
+// Are the slices still to be made by DSperse? The receipt says so, or without one that nothing of any slice is there.
+bool IsLazy(const fs::path& directory, const std::vector<fs::path>& files) {
+  const absl::StatusOr<std::string> receipt = ReadFile((directory / "receipt.json").string());
+  if (receipt.ok()) {
+    const Json json = Json::parse(*receipt, nullptr, /*allow_exceptions=*/false);
+    if (json.is_object() && json.contains("options") && json["options"].is_object()) {
+      return json["options"].value("lazy", Json()) == Json(true);
+    }
+  }
+  return std::none_of(files.begin(), files.end(), [&](const fs::path& file) {
+    std::error_code error;
+    return file.parent_path() != directory && fs::exists(file.parent_path(), error);
+  });
 }
 
 void AddOperators(const std::vector<GroupEstimate>& groups,
@@ -66,7 +81,7 @@ void AddOperators(const std::vector<GroupEstimate>& groups,
   }
 }
 
-absl::StatusOr<GraphEstimate> FromFiles(const std::vector<std::string>& files,
+absl::StatusOr<GraphEstimate> FromFiles(const std::vector<fs::path>& files,
                                         const Backend& backend, const Parameters& parameters,
                                         const LoadOptions& load) {
   GraphEstimate all;
@@ -75,7 +90,7 @@ absl::StatusOr<GraphEstimate> FromFiles(const std::vector<std::string>& files,
   all.inputs = all.outputs = all.fixed = all.total = Counts(backend.metrics().size());
   std::map<std::string, GroupEstimate> operators;
   for (size_t i = 0; i < files.size(); ++i) {
-    DSPERSE_ASSIGN_OR_RETURN(LoadedModel model, LoadModel(files[i], load));
+    DSPERSE_ASSIGN_OR_RETURN(LoadedModel model, LoadModel(files[i].string(), load));
     Facts facts(&model.graph);
     DSPERSE_ASSIGN_OR_RETURN(GraphEstimate slice,
                              EstimateGraph(model.graph, facts, backend, parameters));
@@ -114,8 +129,16 @@ absl::StatusOr<GraphEstimate> EstimateSlices(const std::string& directory, const
   LoadOptions load;
   load.max_memory = max_memory;
   DSPERSE_ASSIGN_OR_RETURN(const Json metadata, ReadMetadata(directory));
-  DSPERSE_ASSIGN_OR_RETURN(const std::vector<std::string> files, SliceFiles(directory, metadata));
-  if (!files.empty()) return FromFiles(files, backend, parameters, load);
+  DSPERSE_ASSIGN_OR_RETURN(const std::vector<fs::path> files, SliceFiles(directory, metadata));
+  const auto missing = std::find_if(files.begin(), files.end(), [](const fs::path& file) {
+    std::error_code error;
+    return !fs::exists(file, error);
+  });
+  if (missing == files.end()) return FromFiles(files, backend, parameters, load);
+  if (!IsLazy(directory, files)) {
+    return absl::NotFoundError(
+        absl::StrCat(missing->string(), ": there is no such file; metadata.msgpack lists it as a slice"));
+  }
 
   DSPERSE_ASSIGN_OR_RETURN(LoadedModel model,
                            LoadModel((fs::path(directory) / "model.onnx").string(), load));
@@ -132,11 +155,12 @@ absl::StatusOr<GraphEstimate> EstimateSlices(const std::string& directory, const
   if (slices.size() != metadata["slices"].size()) {
     return absl::InvalidArgumentError(absl::StrCat(directory, ": ", metadata["slices"].size(),
                                                    " slices, but ", slices.size(),
-                                                   " slice points, and not all files exist"));
+                                                   " slice points"));
   }
   Facts facts(&model.graph);
   DSPERSE_ASSIGN_OR_RETURN(GraphEstimate estimate,
                            EstimateGraph(model.graph, facts, backend, parameters, slices));
+  estimate.note = "of model.onnx between the cuts: the slices have no files yet";
   // The slices' own totals, not the uncut model's.
   estimate.total = Counts(backend.metrics().size());
   for (const GroupEstimate& slice : estimate.slices) estimate.total += slice.counts;

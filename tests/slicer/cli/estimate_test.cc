@@ -142,6 +142,44 @@ TEST(EstimateCommand, ReadsADirectoryOfSlices) {
   EXPECT_EQ(Cli({"estimate", out}).code, 3);
 }
 
+TEST(EstimateCommand, AMissingSliceIsNamed) {
+  TempDir dir;
+  namespace fs = std::filesystem;
+  const std::string model = dir.Write("m.onnx", Model());
+  const std::string slices = dir.File("slices");
+  ASSERT_EQ(Cli({"slice", model, "-o", slices}).code, 0);
+  ASSERT_EQ(Cli({"estimate", slices}).code, 0);
+  // The file alone, its folder, and what is left when nothing says how the directory was made.
+  for (const char* gone : {"slice_0/payload/slice_0.onnx", "slice_0", ""}) {
+    if (*gone != '\0') {
+      fs::remove_all(slices + "/" + gone);
+    } else {
+      fs::create_directories(slices + "/slice_0/payload");
+      fs::remove(slices + "/receipt.json");
+    }
+    const CliResult result = Cli({"estimate", slices});
+    EXPECT_EQ(result.code, 3) << result.out;
+    EXPECT_EQ(result.out, "");
+    EXPECT_THAT(result.err, HasSubstr("slices/slice_0/payload/slice_0.onnx: there is no such file"));
+  }
+}
+
+TEST(EstimateCommand, SlicesThatAreYetToBeMadeArePricedByTheirCuts) {
+  TempDir dir;
+  const std::string model = dir.Write("m.onnx", Model());
+  const std::string slices = dir.File("slices");
+  ASSERT_EQ(Cli({"slice", model, "-o", slices, "--lazy"}).code, 0);
+  for (const bool receipt : {true, false}) {
+    if (!receipt) std::filesystem::remove(slices + "/receipt.json");
+    const CliResult text = Cli({"estimate", slices});
+    ASSERT_EQ(text.code, 0) << text.err;
+    EXPECT_THAT(text.out, HasSubstr("the slices have no files yet"));
+    const Json json = Json::parse(Cli({"estimate", slices, "--json"}).out);
+    EXPECT_THAT(json["note"].get<std::string>(), HasSubstr("the slices have no files yet"));
+    EXPECT_EQ(json["slices"].size(), 1u);
+  }
+}
+
 TEST(EstimateCommand, TargetLowersAndSaysWhatIsProven) {
   TempDir dir;
   const std::string in = dir.Write("m.onnx", Model());
