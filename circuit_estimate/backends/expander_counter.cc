@@ -101,7 +101,7 @@ ExpanderCounter::Priced ExpanderCounter::AddNode(NodeId id) {
   Priced priced;
   double bound = 1;
   if (!view.domain().empty()) {
-    priced.refused = absl::StrCat("operators of domain ", view.domain(), " are unknown to it");
+    priced.refused = absl::StrCat("operators of domain ", view.domain(), " are unknown to jstprove_expander");
   } else if (node.in == nullptr || node.out == nullptr) {
     priced.refused = "shapes are not known";
   } else {

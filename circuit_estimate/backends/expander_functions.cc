@@ -103,7 +103,7 @@ double ExpanderCounter::Function(const Node& node, Priced* priced) {
   const bool tanh = op == "Tanh";
   const bool erf = op == "Erf";
   if (!sigmoid && !tanh && !erf && op != "Exp") {
-    priced->refused = absl::StrCat("operator ", op, " is unknown to it");
+    priced->refused = absl::StrCat("operator ", op, " is unknown to jstprove_expander");
     return in;
   }
   const double bound = op == "Exp" ? std::exp(in) : 1;

@@ -95,7 +95,7 @@ class RemainderCounter {
     const Dims* in = view_.ShapeOf(node.input(0));
     const Dims* weight = view_.ShapeOf(node.input(1));
     if (!node.domain().empty() || !IsSupported(op)) {
-      *refused = absl::StrCat("operator ", op, " is unknown to it");
+      *refused = absl::StrCat("operator ", op, " is unknown to jstprove_remainder");
       return Count(0);
     }
     if (out == nullptr || in == nullptr) {

@@ -430,14 +430,14 @@ std::vector<absl::string_view> Target::Names() { return {"jstprove", "ezkl"}; }
 std::string Target::WhyNot(const Graph& graph, const NodeView& node, Facts& facts) const {
   if (!node.domain().empty()) {
     return absl::StrCat("operator ", node.op_type(), " of domain ", node.domain(),
-                        " is unknown to it");
+                        " is unknown to ", name_);
   }
   const int64_t opset = node.opset();
   for (const TargetRow& row : rows_) {
     if (row.op_type != node.op_type() || opset < row.since || opset > row.until) continue;
     return row.why_not == nullptr ? "" : row.why_not(graph, node, facts);
   }
-  return absl::StrCat("operator ", node.op_type(), " is unknown to it");
+  return absl::StrCat("operator ", node.op_type(), " is unknown to ", name_);
 }
 
 bool Target::MovesData(const NodeView& node) const {

@@ -30,7 +30,7 @@ class Target {
 
   absl::string_view name() const { return name_; }
   absl::Span<const TargetRow> rows() const { return rows_; }
-  // Why the target can't prove `node` ("operator Relu is unknown to it"), or "" if it can.
+  // Why the target can't prove `node` ("operator Relu is unknown to jstprove"), or "" if it can.
   std::string WhyNot(const Graph& graph, const NodeView& node, Facts& facts) const;
   bool Proves(const Graph& graph, const NodeView& node, Facts& facts) const {
     return WhyNot(graph, node, facts).empty();

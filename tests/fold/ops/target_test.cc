@@ -83,7 +83,7 @@ TEST(TargetTest, JstproveRefusesGroupsDilationsAndOneAxis) {
 
 TEST(TargetTest, JstproveKnowsNoReluAndRunsNoBatchNormalization) {
   EXPECT_EQ(WhyNot("jstprove", "Relu", "g (float[4] x) => (y) { y = Relu(x) }"),
-            "operator Relu is unknown to it");
+            "operator Relu is unknown to jstprove");
   EXPECT_EQ(WhyNot("ezkl", "Relu", "g (float[4] x) => (y) { y = Relu(x) }"), "");
   EXPECT_NE(WhyNot("jstprove", "BatchNormalization",
                    "g (float[1,2,4,4] x) => (y) <float[2] p = {1, 1}> {"
@@ -225,7 +225,7 @@ TEST(TargetTest, NamesForeignDomains) {
   const std::string why = WhyNot("jstprove", "Gelu",
                                  R"(<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
                                     g (float[4] x) => (y) { y = com.microsoft.Gelu(x) })");
-  EXPECT_EQ(why, "operator Gelu of domain com.microsoft is unknown to it");
+  EXPECT_EQ(why, "operator Gelu of domain com.microsoft is unknown to jstprove");
 }
 
 TEST(TargetTest, DataMovementIsTold) {

@@ -31,7 +31,7 @@ TEST(LoweringFlags, SliceWritesNothingWhereSomethingStaysUnproven) {
       Write(dir, "g (float[1,4] x) => (float[1,4] y) { [a] t = Neg(x) [b] y = Ceil(t) }");
   const CliResult refused = Cli({"slice", in, "-o", dir.File("out"), "--require-provable"});
   EXPECT_EQ(refused.code, 4);
-  EXPECT_THAT(refused.err, HasSubstr("Ceil 'b': operator Ceil is unknown to it"));
+  EXPECT_THAT(refused.err, HasSubstr("Ceil 'b': operator Ceil is unknown to jstprove"));
   EXPECT_THAT(dir.Names(), ElementsAre("m.onnx"));
   EXPECT_EQ(Cli({"slice", in, "-o", dir.File("out")}).code, 0);
   EXPECT_EQ(Cli({"slice", in, "--dry-run", "--target", "none", "--require-provable"}).code, 2);
