@@ -60,6 +60,7 @@ struct Slice {
   uint64_t price = 0;       // with boundary and fixed price
   int bits = 0;
   bool exact = true;        // the price
+  int unpriced_nodes = 0;   // that the backend refuses and prices with 0. The planner sets none
   bool provable = true;
   bool arithmetic = true;   // false: it only moves data; no circuit is made for it
   std::string reason;       // why it is not provable

@@ -47,7 +47,7 @@ Json SlicesJson(const Graph& graph, Facts& facts, const Plan& plan, const PlanOp
   root["order"] = plan.order_name;
   Json slices = Json::array();
   uint64_t largest = 0;
-  int provable = 0, arithmetic = 0, over_budget = 0, distinct = 0;
+  int provable = 0, arithmetic = 0, over_budget = 0, distinct = 0, unpriced = 0;
   bool exact = true;
   for (size_t i = 0; i < plan.slices.size(); ++i) {
     const Slice& slice = plan.slices[i];
@@ -78,6 +78,7 @@ Json SlicesJson(const Graph& graph, Facts& facts, const Plan& plan, const PlanOp
     out["price"] = slice.price;
     out["node_price"] = slice.node_price;
     out["exact"] = slice.exact;
+    out["unpriced_nodes"] = slice.unpriced_nodes;
     out["bits"] = slice.bits;
     out["arithmetic"] = slice.arithmetic;
     out["provable"] = slice.provable;
@@ -91,6 +92,7 @@ Json SlicesJson(const Graph& graph, Facts& facts, const Plan& plan, const PlanOp
     over_budget += slice.over_budget;
     distinct += groups[i] == static_cast<int>(i);
     exact &= slice.exact;
+    unpriced += slice.unpriced_nodes;
   }
   root["totals"] = {{"slices", plan.slices.size()},
                     {"arithmetic_slices", arithmetic},
@@ -100,7 +102,8 @@ Json SlicesJson(const Graph& graph, Facts& facts, const Plan& plan, const PlanOp
                     {"nodes", plan.order.size()},
                     {"price", plan.total_price},
                     {"largest_price", largest},
-                    {"exact", exact}};
+                    {"exact", exact},
+                    {"unpriced_nodes", unpriced}};
   root["slices"] = std::move(slices);
   return root;
 }

@@ -280,6 +280,34 @@ TEST(SliceCommand, WarnsOfCircuitsTooLargeToCompile) {
   EXPECT_THAT(Cli({"slice", model, "--dry-run"}).err, HasSubstr("slice 0 has 150 million multiply-adds"));
 }
 
+// Of 4 elements in and out, and a fixed price of 5, which JSTprove's table says of any slice.
+TEST(SliceCommand, ANodeWithoutAPriceIsNoNumber) {
+  TempDir dir;
+  const std::string model = dir.Write("m.onnx", ExportAll(ParseGraph(R"(
+    g (float[1, 4] x) => (float[1, 4] y) {
+      a = Sin(x)
+      y = Neg(a) })")));
+  const CliResult text = Cli({"slice", model, "--dry-run"});
+  ASSERT_EQ(text.code, 0) << text.err;
+  const CliResult json = Cli({"slice", model, "--dry-run", "--json"});
+  const Json account = Json::parse(json.out);
+  ASSERT_EQ(account["slices"].size(), 2u);
+  EXPECT_EQ(account["slices"][0]["unpriced_nodes"], 1);
+  EXPECT_EQ(account["slices"][0]["node_price"], 0);
+  EXPECT_EQ(account["slices"][0]["exact"], false);
+  EXPECT_EQ(account["slices"][1]["unpriced_nodes"], 0);
+  EXPECT_EQ(account["slices"][1]["exact"], true);
+  EXPECT_EQ(account["totals"]["unpriced_nodes"], 1);
+  EXPECT_EQ(account["totals"]["price"],
+            account["slices"][0]["price"].get<int>() + account["slices"][1]["price"].get<int>());
+  EXPECT_THAT(text.out, HasSubstr(absl::StrCat("    ", account["slices"][0]["price"].get<int>(), " + ?  ")));
+  EXPECT_THAT(text.out, HasSubstr(absl::StrCat("2 slices, ", account["totals"]["price"].get<int>(),
+                                               " + ? constraints in all, 1 of 2 provable")));
+  EXPECT_THAT(text.out, HasSubstr("? 1 node has no price and counts as 0"));
+  EXPECT_THAT(text.out, Not(HasSubstr("≈")));
+  EXPECT_THAT(text.out, HasSubstr("operator Sin is unknown to jstprove"));
+}
+
 TEST(SliceCommand, NamesTheSlicesOverTheBudget) {
   TempDir dir;
   const CliResult result = Cli({"slice", dir.Write("net.onnx", Net()), "--dry-run", "--budget", "10"});
