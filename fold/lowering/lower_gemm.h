@@ -30,6 +30,7 @@ class LowerMatMul final : public NodeLowering {
 
  protected:
   bool Wanted(const Graph& graph, const NodeView& node) const override;
+  bool may_be_wanted() const override { return true; }
   absl::StatusOr<Matched<Rewrite>> Match(const Graph& graph, const NodeView& node,
                                          Facts& facts) const override;
 };

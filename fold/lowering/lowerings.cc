@@ -1,5 +1,7 @@
 #include "fold/lowering/lowerings.h"
 
+#include <map>
+
 #include "fold/lowering/lower_activations.h"
 #include "fold/lowering/lower_batchnorm.h"
 #include "fold/lowering/lower_constants.h"
@@ -69,6 +71,27 @@ const std::vector<const Pass*>& Lowerings() {
       Instance<LowerJoin>(),
       Instance<LowerSharedScales>(),
   };
+  return list;
+}
+
+std::vector<LoweringInfo> LoweringsFor(const Target& target) {
+  // Of the lowerings of more than one node.
+  static const std::map<const Pass*, LoweringClass>& classes = *new std::map<const Pass*, LoweringClass>{
+      {Instance<LowerPoolOrder>(), LoweringClass::kSame},
+      {Instance<LowerScaleOrder>(), LoweringClass::kReRounded},
+      {Instance<LowerScalePaths>(), LoweringClass::kReRounded},
+      {Instance<LowerSharedScales>(), LoweringClass::kSame},
+  };
+  std::vector<LoweringInfo> list;
+  for (const Pass* pass : Lowerings()) {
+    if (const auto* lowering = dynamic_cast<const NodeLowering*>(pass)) {
+      if (lowering->MayApply(target)) list.push_back({pass, lowering->lowering_class()});
+      continue;
+    }
+    // Only JSTprove has constants at two scales (fixed_point.h).
+    if (pass == Instance<LowerSharedScales>() && target.name() != "jstprove") continue;
+    list.push_back({pass, classes.at(pass)});
+  }
   return list;
 }
 

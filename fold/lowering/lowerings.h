@@ -4,12 +4,22 @@
 
 #include <vector>
 
+#include "fold/lowering/node_lowering.h"
+#include "fold/ops/target.h"
 #include "fold/pass.h"
 
 namespace dsperse {
 
 // All of them; each looks at the context's target and does nothing without one. They live forever.
 const std::vector<const Pass*>& Lowerings();
+
+struct LoweringInfo {
+  const Pass* pass;
+  LoweringClass lowering_class;
+};
+
+// Those that may apply for `target`, in the order in which they run.
+std::vector<LoweringInfo> LoweringsFor(const Target& target);
 
 }  // namespace dsperse
 

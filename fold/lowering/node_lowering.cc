@@ -15,6 +15,17 @@ absl::string_view LoweringClassName(LoweringClass c) {
   return "";
 }
 
+bool NodeLowering::MayApply(const Target& target) const {
+  if (price_driven() || may_be_wanted()) return true;
+  bool known = false;
+  for (const TargetRow& row : target.rows()) {
+    if (row.op_type != op_type()) continue;
+    known = true;
+    if (row.why_not != nullptr) return true;
+  }
+  return !known;
+}
+
 absl::StatusOr<bool> NodeLowering::Run(Graph& graph, PassContext& context) const {
   if (context.target == nullptr) return false;
   bool changed = false;

@@ -30,6 +30,8 @@ class NodeLowering : public Pass {
   virtual LoweringClass lowering_class() const = 0;
   // The operator it rewrites (of the default domain).
   virtual absl::string_view op_type() const = 0;
+  // False where `target` proves every op_type() as it is and no price is compared: then it never applies.
+  bool MayApply(const Target& target) const;
 
   // Only with a target. Rewrites every node of op_type() that the target doesn't prove (or any one, if
   // `price_driven()` and the backend's price of it falls), in one pass over the nodes.
@@ -40,6 +42,8 @@ class NodeLowering : public Pass {
   virtual bool price_driven() const { return false; }
   // True: also done where the target proves the node as it is, whatever the price.
   virtual bool Wanted(const Graph&, const NodeView&) const { return false; }
+  // Is Wanted() ever true?
+  virtual bool may_be_wanted() const { return false; }
   // Decides everything. Errors: those of reading constants.
   virtual absl::StatusOr<Matched<Rewrite>> Match(const Graph& graph, const NodeView& node,
                                                  Facts& facts) const = 0;

@@ -1,8 +1,10 @@
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "fold/lowering/lowerings.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -244,7 +246,35 @@ TEST(Cli, HelpListsTheExitCodes) {
 
 TEST(PassesCommand, ListsWhatTheRegistryHolds) {
   EXPECT_THAT(Cli({"passes"}).out, HasSubstr("fuse_conv_batchnorm"));
-  EXPECT_EQ(Json::parse(Cli({"passes", "--json"}).out)[0]["default"], true);
+  EXPECT_EQ(Json::parse(Cli({"passes", "--json"}).out)["passes"][0]["default"], true);
+}
+
+TEST(PassesCommand, ListsTheLoweringsOfEachTarget) {
+  const std::string text = Cli({"passes"}).out;
+  const Json json = Json::parse(Cli({"passes", "--json"}).out)["lowerings"];
+  std::set<std::string> names;
+  for (const auto& [target, list] : json.items()) {
+    EXPECT_THAT(text, HasSubstr(absl::StrCat("lowering for --target ", target)));
+    for (const Json& lowering : list) {
+      names.insert(lowering["lowering"].get<std::string>());
+      EXPECT_THAT(text, HasSubstr(lowering["summary"].get<std::string>()));
+    }
+  }
+  std::set<std::string> all;
+  for (const Pass* pass : Lowerings()) all.insert(std::string(pass->name()));
+  EXPECT_EQ(names, all);
+  const auto of = [&](const char* target, const char* name) {
+    for (const Json& lowering : json[target]) {
+      if (lowering["lowering"] == name) return lowering["class"].get<std::string>();
+    }
+    return std::string("not listed");
+  };
+  // EZKL has Relu, JSTprove has not.
+  EXPECT_EQ(of("jstprove", "lower_relu"), "same");
+  EXPECT_EQ(of("ezkl", "lower_relu"), "not listed");
+  EXPECT_EQ(of("jstprove", "lower_grouped_conv"), "same sum");
+  EXPECT_EQ(of("jstprove", "lower_scale_paths"), "re-rounded");
+  EXPECT_EQ(of("ezkl", "lower_shared_scales"), "not listed");
 }
 
 TEST(InspectCommand, ShowsTheModelAndTheFateOfEachBatchNormalization) {
