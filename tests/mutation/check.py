@@ -1,37 +1,54 @@
 #!/usr/bin/env python3
-"""Breaks each guard of the passes and of the lowering in turn and sees that a test notices.
+"""Breaks each guard of the passes, the lowering and what they ask in turn and sees that a test notices.
 
-A guard is an `if` of fold/passes/*.cc or fold/lowering/*.cc whose consequence declines: it returns NoMatch, No, a reason as text, or
-records a refusal. Broken, its condition never holds. All are built at once into a copy of the tree, with a switch
-that the environment variable DSPERSE_MUTANT turns; then the tests of its folder run for each until one fails. What the
-release build has in the compiler's cache is not built again: beside the passes and their tests that is all of it.
+A guard is an `if` of the files below whose consequence declines: it returns NoMatch, No, a reason as text, nothing,
+false, 0 or an error, goes on with the next, ends the search, or records a refusal. Broken, its condition never holds.
+All are built at once into a copy of the tree, with a switch that the environment variable DSPERSE_MUTANT turns; then the
+tests of its file run for each until one fails. What the release build has in the compiler's cache is not built again:
+beside the broken files that is all of it.
+
+With --operators single operators and numbers are broken instead (operators.py says how), of all files or of those that
+--only names, and of these --sample at random.
 
 Not in CI. Some guards keep what can't be reached, or repeat another: equivalent.tsv beside this file lists each, with
 the reason; they are not broken.
 
-Usage: check.py [--only SUBSTRING] [--list] [--work FOLDER] [--output FILE.json]
+Usage: check.py [--operators [--sample N]] [--only SUBSTRING] [--list] [--work FOLDER] [--output FILE.json]
 With --work the copy and its build stay there for the next run. With --output a run goes on where the last one stopped;
-guards that were missed are tried again.
-Exit status 1 if less than 95 % are caught.
+what was missed is tried again.
+Exit status 1 if less than 95 % of the guards are caught.
 """
 
 import argparse
 import glob
 import json
 import os
+import random
 import re
 import resource
 import subprocess
 import sys
 import tempfile
 
+import operators
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-DECLINES = re.compile(r"return\s+(NoMatch|No|no)\b|return\s+kNone\(\)|return\s+(absl::StrCat\(|\"[^\"])|\bRefuse(All)?\(|refusals_\.emplace\(")
+DECLINES = re.compile(r"return\s+(NoMatch|No|no)\b|return\s+kNone\(\)|return\s+(absl::StrCat\(|\"[^\"]|OtherAxes\()"
+                      r"|\bRefuse(All)?\(|refusals_\.emplace\(|^\s*(continue|break)\s*(;|$)"
+                      r"|return\s+(std::nullopt|false|\{\}|-1|0|nullptr|(Interval|ValueId|NodeId)\(\))\s*(;|$)"
+                      r"|return\s+absl::\w+Error\(")
 IF = re.compile(r"^(\s*)(?:\} else )?if (constexpr )?\(")
-# Each folder with the tests that are to notice.
+OPS_TEST = "fold_ops_test --gtest_filter=-*FullRun*:Shards/*:SchemaBridge*"
+# Each group of files with the tests that are to notice.
 PROGRAMS = {
-    "fold/passes": ["fold_passes_test", "fold_test"],
-    "fold/lowering": ["fold_lowering_test"],
+    "fold/passes/*.cc": ["fold_passes_test", "fold_test"],
+    "fold/lowering/*.cc": ["fold_lowering_test"],
+    "fold/ops/target.cc": [OPS_TEST, "fold_lowering_test"],
+    "fold/ops/fixed_point.cc": ["fold_lowering_test", OPS_TEST, "slicer_test"],
+    "fold/ops/zero_comparison.cc": ["slicer_test", "circuit_estimate_test"],
+    "fold/ops/range*.cc": ["fold_passes_test", OPS_TEST, "slicer_test"],
+    "slicer/narrowing.cc": ["slicer_test"],
+    "slicer/lift*.cc": ["slicer_test"],
 }
 PRESET = "release"
 HEADER = "fold/passes/mutation_switch.h"
@@ -67,16 +84,6 @@ def guards(text):
     return found
 
 
-SWITCH = """// Written by check.py.
-#pragma once
-#include <cstdlib>
-namespace dsperse_mutation {
-inline bool Broken(int guard) {
-  static const char* const chosen = std::getenv("DSPERSE_MUTANT");
-  return chosen != nullptr && std::atoi(chosen) == guard;
-}
-}  // namespace dsperse_mutation
-"""
 DECLARATION = re.compile(r"^\s*(?:const\s+)?[\w:<>,*&\s]+?[\s*&](\w+)\s*=(?!=)")
 
 
@@ -102,19 +109,44 @@ def with_switch(condition, number):
     return f"({condition}) && {off}"
 
 
+class Site:
+    """What is broken: `number` chooses it, `words` say it, `edits` are as in operators.py."""
+
+    def __init__(self, number, name, place, words, edits, programs):
+        self.number, self.name, self.place, self.words, self.programs = number, name, place, words, programs
+        self.edits = [(start, end, order, text.replace("@", str(number))) for start, end, order, text in edits]
+
+
+def sites_of(use_operators, only):
+    sites = []
+    paths = [(path, programs) for pattern, programs in PROGRAMS.items()
+             for path in sorted(glob.glob(os.path.join(TOP, pattern)))]
+    for file_number, (path, programs) in enumerate(paths):
+        name = os.path.relpath(path, TOP)
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        if use_operators:
+            found = [(f"{text.count(chr(10), 0, at) + 1}:{at - text.rfind(chr(10), 0, at)}", words, edits)
+                     for at, words, edits in operators.sites(text)]
+        else:
+            found = [(str(line), " ".join(text[start:end].split()),
+                      [(start, end, (2, 0), with_switch(text[start:end], "@"))]) for line, start, end in guards(text)]
+        # Numbers that change in one file don't have all others built again.
+        sites += [Site(10000 * file_number + i, name, *parts, programs) for i, parts in enumerate(found)
+                  if only in f"{name}:{parts[0]}"]
+    return sites
+
+
 def break_all(sites):
-    """({file: text with the switches in}, conditions in words), numbers as in `sites`."""
-    texts, conditions = {}, {}
-    for number, name, _, start, end in reversed(sites):  # from the end, so that places before stay where they are
-        if name not in texts:
-            with open(os.path.join(TOP, name), encoding="utf-8") as file:
-                texts[name] = file.read()
-        text = texts[name]
-        conditions[number] = " ".join(text[start:end].split())
-        texts[name] = text[:start] + with_switch(text[start:end], number) + text[end:]
-    texts = {name: f'#include "{HEADER}"\n{text}' for name, text in texts.items()}
-    texts[HEADER] = SWITCH
-    return texts, conditions
+    """{file: text with the switches in}"""
+    edits = {}
+    for site in sites:
+        edits.setdefault(site.name, []).extend(site.edits)
+    texts = {HEADER: operators.SWITCH}
+    for name in edits:
+        with open(os.path.join(TOP, name), encoding="utf-8") as file:
+            texts[name] = f'#include "{HEADER}"\n{operators.edited(file.read(), edits[name])}'
+    return texts
 
 
 def write_tree(tree, texts):
@@ -153,80 +185,91 @@ def limit_memory():
     resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
 
 
+def build_all(tree, sites, programs):
+    """Builds the copy; the sites that compile (operators that stand where no other may are left out)."""
+    while True:
+        write_tree(tree, break_all(sites))
+        subprocess.run(["cmake", "--preset", PRESET], cwd=tree, check=True, stdout=subprocess.DEVNULL)
+        targets = sorted({program.split()[0] for program in programs})
+        build = subprocess.run(["cmake", "--build", "--preset", PRESET, "-t", *targets, "--", "-j2", "-k0"], cwd=tree,
+                               stdout=subprocess.PIPE, text=True)
+        if build.returncode == 0:
+            return sites
+        # Lines stay as they are but for the one in front.
+        wrong = {(name, str(int(line) - 1)) for name, line in re.findall(r"(?:^|/tree/)([\w/]+\.cc):(\d+):\d+: error", build.stdout, re.M)}
+        kept = [site for site in sites if (site.name, site.place.split(":")[0]) not in wrong]
+        if len(kept) == len(sites):
+            sys.exit(build.stdout[-4000:])
+        print(f"{len(sites) - len(kept)} sites don't compile, on {len(wrong)} lines", flush=True)
+        sites = kept
+
+
 def test(build, number, programs):
     """The first failure with that guard broken, or ''."""
     environment = dict(os.environ, DSPERSE_MUTANT=str(number), GTEST_FAIL_FAST="1")
     for program in programs:
+        path, *arguments = program.split()
         try:
-            run = subprocess.run([os.path.join(build, "bin", program)], capture_output=True, text=True, timeout=900,
-                                 env=environment, preexec_fn=limit_memory)
+            run = subprocess.run([os.path.join(build, "bin", path), *arguments], capture_output=True, text=True,
+                                 timeout=300, errors="replace", env=environment, preexec_fn=limit_memory)
         except subprocess.TimeoutExpired:
             return "time"
         if run.returncode != 0:
-            failed = re.search(r"\[  FAILED  \] (\S+)", run.stdout)
+            failed = re.search(r"\[  FAILED  \] ([^\s,]+)", run.stdout)
             return failed.group(1) if failed else f"exit code {run.returncode}"
     return ""
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--operators", action="store_true")
+    parser.add_argument("--sample", type=int)
     parser.add_argument("--only", default="", help="files and lines that contain this: no_ops.cc:12")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--work")
     parser.add_argument("--output")
     arguments = parser.parse_args()
-    sites = []
-    paths = [path for folder in PROGRAMS for path in sorted(glob.glob(os.path.join(TOP, folder, "*.cc")))]
-    for file_number, path in enumerate(paths):
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        name = os.path.relpath(path, TOP)
-        # Numbers that change in one file don't have all others built again.
-        sites += [(1000 * file_number + i, name, *guard) for i, guard in enumerate(guards(text))
-                  if arguments.only in f"{name}:{guard[0]}"]
+    sites = sites_of(arguments.operators, arguments.only)
+    if arguments.sample and arguments.sample < len(sites):
+        sites = sorted(random.Random(1).sample(sites, arguments.sample), key=lambda site: site.number)
+    reasons = {} if arguments.operators else equivalents()
+    unknown = set(reasons) - {(site.name, site.words) for site in sites}
+    if unknown and not arguments.only:
+        sys.exit(f"equivalent.tsv: no such guards: {sorted(unknown)}")
+    sites = [site for site in sites if (site.name, site.words) not in reasons]
     if arguments.list:
-        for _, name, line, _, _ in sites:
-            print(f"{name}:{line}")
-        print(f"{len(sites)} guards")
+        for site in sites:
+            print(f"{site.name}:{site.place} {site.words}")
+        print(f"{len(sites)} sites")
         return 0
     done = {}
     if arguments.output and os.path.exists(arguments.output):
         with open(arguments.output, encoding="utf-8") as file:
-            done = {(result["guard"], result["condition"]): result["caught_by"] for result in json.load(file)}
-    results = []
+            done = {(result["at"], result["broken"]): result["caught_by"] for result in json.load(file)}
+    results = {}
     with tempfile.TemporaryDirectory() as temporary:
         tree = os.path.abspath(os.path.join(arguments.work or temporary, "tree"))
         build = os.path.join(tree, "build", PRESET)
-        texts, conditions = break_all(sites)
-        reasons = equivalents()
-        unknown = set(reasons) - {(name, conditions[number]) for number, name, *_ in sites}
-        if unknown and not arguments.only:
-            sys.exit(f"equivalent.tsv: no such guards: {sorted(unknown)}")
-        write_tree(tree, texts)
-        subprocess.run(["cmake", "--preset", PRESET], cwd=tree, check=True, stdout=subprocess.DEVNULL)
-        programs = [program for of_folder in PROGRAMS.values() for program in of_folder]
-        subprocess.run(["cmake", "--build", "--preset", PRESET, "-t", *programs, "--", "-j2"], cwd=tree, check=True,
-                       stdout=subprocess.DEVNULL)
+        programs = sorted({program for site in sites for program in site.programs})
+        sites = build_all(tree, sites, programs)
         if reason := test(build, -1, programs):
             sys.exit(f"the tests fail before anything is broken: {reason}")
-        for number, name, line, _, _ in sites:
-            if (name, conditions[number]) in reasons:
-                continue
-            key = (f"{name}:{line}", conditions[number])
-            by = done.get(key) or test(build, number, PROGRAMS[os.path.dirname(name)])
-            results.append({"guard": key[0], "condition": key[1], "caught_by": by})
+        for site in sites:
+            key = (f"{site.name}:{site.place}", site.words)
+            by = done.get(key) or test(build, site.number, site.programs)
+            results[key] = by
             if not done.get(key):
-                print(f"{'caught' if by else 'MISSED'}  {name}:{line}  {by or conditions[number]}", flush=True)
+                print(f"{'caught' if by else 'MISSED'}  {key[0]}  {by or site.words}", flush=True)
             if arguments.output:
+                kept = {**{key: caught for key, caught in done.items() if caught}, **results}
                 with open(arguments.output + ".new", "w", encoding="utf-8") as file:
-                    json.dump(results + [{"guard": guard, "condition": condition, "caught_by": caught}
-                                         for (guard, condition), caught in done.items()
-                                         if caught and (guard, condition) not in
-                                         {(r["guard"], r["condition"]) for r in results}], file, indent=1)
+                    json.dump([{"at": at, "broken": words, "caught_by": caught}
+                               for (at, words), caught in kept.items()], file, indent=1)
                 os.replace(arguments.output + ".new", arguments.output)
-    count = sum(1 for result in results if result["caught_by"])
-    print(f"{count} of {len(results)} guards caught, {100 * count / max(1, len(results)):.1f} %")
-    return 0 if count >= 0.95 * len(results) else 1
+    count = sum(1 for by in results.values() if by)
+    what = "operators and numbers" if arguments.operators else "guards"
+    print(f"{count} of {len(results)} {what} caught, {100 * count / max(1, len(results)):.1f} %")
+    return 0 if arguments.operators or count >= 0.95 * len(results) else 1
 
 
 if __name__ == "__main__":
