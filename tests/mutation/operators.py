@@ -8,8 +8,8 @@
   0, 1, 2, …       one more
 
 What is broken is written so that it compiles in place, whatever its types are, and is what it was unless it is chosen:
-`a < b` becomes `a < Less{7} < b`. An edit is (start, end, order of those that begin there, replacement); @ stands for the
-number of the site.
+`a < b` becomes `a < Less{7} < b`. An edit is (start, end, order of those that begin there, replacement); @ stands for
+the number of the site.
 """
 
 import re
@@ -132,7 +132,7 @@ def trimmed(code, start, end):
 
 def around(start, end, before, after):
     """Two edits. Of all that begin at one place the longest is outermost."""
-    return [(start, start, (1, -end), before), (end, end, (0, 0), after)]
+    return [(start, start, (1, -end), before), (end, end, (0, -start), after)]
 
 
 def sites(text):
