@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "fold/lowering/broadcast.h"
-#include "fold/ops/fixed_point.h"
 #include "fold/passes/constants.h"
 
 namespace dsperse {
@@ -15,9 +14,6 @@ Matched<Rewrite> MatchWidth(const Graph& graph, const NodeView& node, Facts& fac
   if (node.num_inputs() != 2) return NoMatch<Rewrite>();
   const std::optional<Tensor> first = ConstantOf(graph, node.input(0)), second = ConstantOf(graph, node.input(1));
   if (first && second) return NoMatch<Rewrite>();  // folding is to see to that
-  for (const std::optional<Tensor>* constant : {&first, &second}) {
-    if (*constant && !AllZero(**constant)) return NoMatch<Rewrite>();
-  }
   if (std::string why = WhyNotBroadcast(node, node.op_type(), kVariadicBroadcast); !why.empty()) {
     return NoMatch<Rewrite>(why);
   }
@@ -28,7 +24,7 @@ Matched<Rewrite> MatchWidth(const Graph& graph, const NodeView& node, Facts& fac
       r.Replace(op, {r.anchor().input(1), zero});
     }});
   }
-  if (second || CoversBound(graph, node.input(0), node.input(1))) return NoMatch<Rewrite>();
+  if (second) return NoMatch<Rewrite>();  // zeros are proven, numbers are lower_max_bound's
   if (!IsFloat(facts.TypeOf(node.input(0)))) return NoMatch<Rewrite>("its element type is no float");
   // The compiler takes the shape of a sum to be that of its first operand.
   const bool narrow = facts.ShapeOf(node.input(0)) != facts.ShapeOf(node.output(0));
