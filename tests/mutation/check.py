@@ -181,9 +181,10 @@ def equivalents():
     return {(name, condition): reason for name, condition, reason in rows}
 
 
-def limit_memory():
-    """Without its guard a rewrite may take what a model claims."""
+def limit():
+    """Without its guard a rewrite may take what a model claims, and go on without end."""
     resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+    resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
 
 
 def build_all(tree, sites, programs):
@@ -213,7 +214,7 @@ def test(build, number, programs):
         path, *arguments = program.split()
         try:
             run = subprocess.run([os.path.join(build, "bin", path), *arguments], capture_output=True, text=True,
-                                 timeout=300, errors="replace", env=environment, preexec_fn=limit_memory)
+                                 timeout=900, errors="replace", env=environment, preexec_fn=limit)
         except subprocess.TimeoutExpired:
             return "time"
         if run.returncode != 0:
