@@ -54,6 +54,8 @@ PROGRAMS = {
 ARITHMETIC = re.compile(r"passes/fuse_|lowering/lower_|ops/(range|fixed_point|target)|slicer/")
 PRESET = "release"
 HEADER = "fold/passes/mutation_switch.h"
+# Where a node is asked for that is none the copy ends, instead of reading what lies there.
+CHECKED = "fold/ir/graph_rep.h"
 
 
 def condition_end(text, start):
@@ -143,7 +145,9 @@ def break_all(sites):
     edits = {}
     for site in sites:
         edits.setdefault(site.name, []).extend(site.edits)
-    texts = {HEADER: operators.SWITCH}
+    with open(os.path.join(TOP, CHECKED), encoding="utf-8") as file:
+        checked = re.sub(r"\[(static_cast<size_t>\(id\.index\))\]", r".at(\1)", file.read())
+    texts = {HEADER: operators.SWITCH, CHECKED: checked}
     for name in edits:
         with open(os.path.join(TOP, name), encoding="utf-8") as file:
             texts[name] = f'#include "{HEADER}"\n{operators.edited(file.read(), edits[name])}'
