@@ -41,7 +41,7 @@ IF = re.compile(r"^(\s*)(?:\} else )?if (constexpr )?\(")
 OPS_TEST = "fold_ops_test --gtest_filter=-*FullRun*:Shards/*:SchemaBridge*"
 # Each group of files with the tests that are to notice.
 PROGRAMS = {
-    "fold/passes/*.cc": ["fold_passes_test", "fold_test"],
+    "fold/passes/*.cc": ["fold_passes_test", "fold_test", "fold_lowering_test"],
     "fold/lowering/*.cc": ["fold_lowering_test"],
     "fold/ops/target.cc": [OPS_TEST, "fold_lowering_test"],
     "fold/ops/fixed_point.cc": ["fold_lowering_test", OPS_TEST, "slicer_test"],

@@ -47,6 +47,105 @@ TEST_P(Guards, Hold) {
 std::string Name(const ::testing::TestParamInfo<Guarded>& tested) { return tested.param.name; }
 
 INSTANTIATE_TEST_SUITE_P(
+    Activations, Guards,
+    ::testing::Values(
+        Guarded{"AnAddOfNoErf", "fuse_activations",
+                R"(<ir_version: 9, opset_import: ["" : 20]> g (float[2] x) => (float[2] y) <float one = {1}, float half = {0.5}>
+                { e = Tanh(x) p = Add(e, one) i = Mul(x, p) y = Mul(i, half) })"},
+        Guarded{"AnErfOfNoProduct", "fuse_activations",
+                R"(<ir_version: 9, opset_import: ["" : 20]> g (float[2] x) => (float[2] y) <float one = {1}, float half = {0.5}>
+                { u = Neg(x) e = Erf(u) p = Add(e, one) i = Mul(x, p) y = Mul(i, half) })"}),
+    Name);
+
+// What helpers answer with nothing, where the answer would be another model.
+INSTANTIATE_TEST_SUITE_P(
+    Helpers, Guards,
+    ::testing::Values(
+        Guarded{"ARuleOfBroadcastsOfBefore", "eliminate_redundant_transposes",
+                R"(<ir_version: 3, opset_import: ["" : 6]> g (float[2, 2] x) => (float[2, 2] y) <float[2] c = {1, 2}>
+                { a = Transpose<perm = [1, 0]>(x) b = Add<axis = 0, broadcast = 1>(a, c) y = Transpose<perm = [1, 0]>(b) })"},
+        Guarded{"AReluOfAnotherDomain", "eliminate_redundant_transposes",
+                R"(<ir_version: 8, opset_import: ["" : 17, "com.x" : 1]> g (float[2, 2] x) => (float[2, 2] y)
+                { a = Transpose<perm = [1, 0]>(x) b = com.x.Relu(a) y = Transpose<perm = [1, 0]>(b) })"},
+        Guarded{"ATextBetweenTransposes", "eliminate_redundant_transposes",
+                R"(g (float[2, 2] x) => (float[2, 2] y) <string[2] c = {"a", "b"}>
+                { a = Transpose<perm = [1, 0]>(x) b = Add(a, c) y = Transpose<perm = [1, 0]>(b) })"},
+        Guarded{"ATransposeOfNoPermutation", "compose_views",
+                "g (float[2, 3] x) => (float[6] y) <int64[1] s = {6}> { a = Transpose(x) y = Reshape(a, s) }"},
+        Guarded{"ATransposeOfAPermutationOfOthers", "compose_views",
+                "g (float[2, 3] x) => (float[a] y) <int64[1] s = {6}> { a = Transpose<perm = [0, 2]>(x) y = Reshape(a, s) }"},
+        Guarded{"ASliceOfComputedAxes", "compose_views",
+                "g (float[4, 4] x, int64[1] axes) => (float[a, b] y) <int64[1] i = {0}, int64[1] j = {3}>"
+                " { a = Slice(x, i, j) y = Slice(a, i, j, axes) }"},
+        Guarded{"ASliceOfComputedSteps", "compose_views",
+                "g (float[4, 4] x, int64[1] steps) => (float[a, b] y) <int64[1] i = {0}, int64[1] j = {3}>"
+                " { a = Slice(x, i, j) y = Slice(a, i, j, i, steps) }"},
+        Guarded{"ASliceFromTheEndOfAnUnknownRank", "compose_views",
+                "g (float[] x) => (float[] y) <int64[1] i = {0}, int64[1] j = {3}, int64[1] last = {-1}>"
+                " { a = Slice(x, i, j, last) y = Slice(a, i, j, last) }"},
+        Guarded{"APadWithAComputedValue", "compose_views",
+                "g (float[4] x, float v) => (float[8] y) <int64[2] p = {1, 1}> { a = Pad(x, p, v) y = Pad(a, p, v) }",
+                "the Pad before it has another value"},
+        Guarded{"AComputedShapeOfAKernel", "fuse_conv_batchnorm",
+                "g (float[1, 1, 2, 2] x, int64[4] s) => (float[a, b, c, d] y) <float[1] p = {8}>"
+                " { w = ConstantOfShape(s) a = Conv(x, w) y = BatchNormalization(a, p, p, p, p) }",
+                "its weight 'w' is not constant"},
+        Guarded{"AKernelOfNegativeSize", "fuse_conv_batchnorm",
+                "g (float[1, 1, 2, 2] x) => (float[a, b, c, d] y) <float[1] p = {8}, int64[4] s = {1, 1, -1, 1}>"
+                " { w = ConstantOfShape(s) a = Conv(x, w) y = BatchNormalization(a, p, p, p, p) }"},
+        Guarded{"AKernelOfTwoValues", "fuse_conv_batchnorm",
+                "g (float[1, 1, 2, 2] x) => (float[a, b, c, d] y) <float[1] p = {8}, int64[4] s = {1, 1, 1, 1}>"
+                " { w = ConstantOfShape<value = float[2] {1, 2}>(s) a = Conv(x, w)"
+                " y = BatchNormalization(a, p, p, p, p) }"},
+        Guarded{"AComputedMeanBehindAProduct", "fuse_affine",
+                "g (float[1, 1, 2, 2] x, float[1] m) => (float[1, 1, 2, 2] y) <float[1] c = {8}, float[1, 1, 1, 1] k = {2}>"
+                " { a = Mul(x, k) y = BatchNormalization(a, c, c, m, c) }"},
+        Guarded{"AComputedScaleBehindAProduct", "fuse_affine",
+                "g (float[1, 1, 2, 2] x, float[1] s) => (float[1, 1, 2, 2] y) <float[1] c = {8}, float[1, 1, 1, 1] k = {2}>"
+                " { a = Mul(x, k) y = BatchNormalization(a, s, c, c, c) }"},
+        Guarded{"AScaleOfTwoAxesBehindAProduct", "fuse_affine",
+                "g (float[1, 1, 2, 2] x) => (float[a, b, c, d] y)"
+                " <float[1] c = {8}, float[1, 1] s = {8}, float[1, 1, 1, 1] k = {2}>"
+                " { a = Mul(x, k) y = BatchNormalization(a, s, c, c, c) }"},
+        Guarded{"AReluThatOthersRead", "fuse_affine",
+                "g (float[1, 1, 2, 2] x) => (float[1, 1, 2, 2] y, float[1, 1, 2, 2] z) <float[1, 1, 1, 1] w = {2},"
+                " float[1] c = {8}> { r = Relu(x) a = Conv(r, w) b = Relu(a) y = Mul(b, c) z = Neg(r) }",
+                "", "its result"},
+        Guarded{"AnUnknownOperatorWithPads", "fuse_pad_into_conv",
+                "g (float[1, 1, 4, 4] x) => (float[a, b, c, d] y) <float[1, 1, 1, 1] w = {1}>"
+                " { a = Unknown<pads = [0, 0, 1, 1, 0, 0, 1, 1]>(x) y = Conv(a, w) }"},
+        Guarded{"APadOfAnAxisThatIsNotThere", "fuse_pad_into_conv",
+                R"(<ir_version: 8, opset_import: ["" : 18]> g (float[1, 1, 4, 4] x) => (float[a, b, c, d] y)
+                <int64[2] p = {1, 1}, int64[1] axes = {1000000}, float[1, 1, 1, 1] w = {1}>
+                { a = Pad(x, p, , axes) y = Conv<kernel_shape = [1, 1]>(a, w) })"},
+        Guarded{"APadWithOneInOpset11", "fuse_pad_into_conv",
+                R"(<ir_version: 6, opset_import: ["" : 11]> g (float[1, 1, 2, 2] x) => (float[1, 1, 4, 4] y)
+                <int64[8] p = {0, 0, 1, 1, 0, 0, 1, 1}, float one = {1}, float[1, 1, 1, 1] w = {1}>
+                { a = Pad(x, p, one) y = Conv(a, w) })",
+                "it pads with 1"},
+        Guarded{"ARootOfNoSum", "fuse_activations",
+                R"(<ir_version: 8, opset_import: ["" : 17]> g (float[2, 4] x) => (float[2, 4] y)
+                <float two = {2}, float[4] w = {1, 2, 3, 4}>
+                { m = ReduceMean<axes = [-1]>(x) d = Sub(x, m) q = Pow(d, two) v = ReduceMean<axes = [-1]>(q)
+                s = Sqrt(v) n = Div(d, s) y = Mul(n, w) })"},
+        Guarded{"AMeanOverComputedAxes", "fuse_activations",
+                R"(<ir_version: 8, opset_import: ["" : 18]> g (float[2, 4] x, int64[1] last) => (float[2, 4] y)
+                <float two = {2}, float e = {0.00001}, float[4] w = {1, 2, 3, 4}>
+                { m = ReduceMean(x, last) d = Sub(x, m) q = Pow(d, two) v = ReduceMean(q, last) a = Add(v, e)
+                s = Sqrt(a) n = Div(d, s) y = Mul(n, w) })"},
+        Guarded{"AScaleOfOneNumber", "fuse_activations",
+                R"(<ir_version: 8, opset_import: ["" : 17]> g (float[2, 4] x) => (float[2, 4] y)
+                <float two = {2}, float e = {0.00001}, float w = {3}>
+                { m = ReduceMean<axes = [-1]>(x) d = Sub(x, m) q = Pow(d, two) v = ReduceMean<axes = [-1]>(q)
+                a = Add(v, e) s = Sqrt(a) n = Div(d, s) y = Mul(n, w) })",
+                "is not of the shape"},
+        Guarded{"ABranchOfConstantsIsAnotherPassWork", "fold_constants",
+                "g (float[2] x) => (float[2] y, float[1] z) <bool c = {1}> { z = If(c) <then_branch = t () => (float[1] u)"
+                " <float[1] u = {1}> { }, else_branch = e () => (float[1] v) <float[1] v = {2}> { }> y = Relu(x) }",
+                "", "not computed"}),
+    Name);
+
+INSTANTIATE_TEST_SUITE_P(
     Affine, Guards,
     ::testing::Values(
         Guarded{"NoStepBeforeALoneBatchNorm", "fuse_affine",
@@ -54,6 +153,10 @@ INSTANTIATE_TEST_SUITE_P(
                 " <float[2, 2, 2] c = {1, 2, 3, 4, 5, 6, 7, 8}, float[2] s = {1, 2}, float[2] one = {1, 1}>"
                 " { a = Add(x, c) y = BatchNormalization(a, s, s, s, one) }",
                 "is not one factor"},
+        Guarded{"ALoneBatchNormOfAnotherPass", "fuse_affine",
+                "g (float[1, 1, 2, 2] x, float[1] s) => (float[1, 1, 2, 2] y) <float[1, 1, 1, 1] w = {2}, float[1] c = {8}>"
+                " { a = Conv(x, w) y = BatchNormalization(a, s, c, c, c) }",
+                "", "not constant"},
         Guarded{"AnInfiniteFactor", "fuse_conv_batchnorm",
                 "g (double[1, 1, 2, 2] x) => (double[1, 1, 2, 2] y)"
                 " <double[1, 1, 1, 1] w = {1}, double[1] s = {1e300}, double[1] zero = {0}>"
