@@ -1,12 +1,15 @@
 #include "slicer/bound_nodes.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "onnx/onnx_pb.h"
 
 namespace dsperse {
 namespace {
+
+constexpr int64_t kExpandSince = 8;  // the opset
 
 // What a slice makes zeros of.
 ValueId ZeroSource(const Slice& slice) { return slice.inputs.front(); }
@@ -20,6 +23,9 @@ int MostDoublings(const Slice& slice) {
 }  // namespace
 
 BoundNodes::BoundNodes(const Graph& graph, Facts& facts, const Plan& plan) : graph_(graph) {
+  for (const Slice& slice : plan.slices) {
+    if (!slice.lifts.empty() && graph.opset() >= kExpandSince) NameShapes(facts, slice);
+  }
   for (const Slice& slice : plan.slices) NameLifts(facts, slice);
   for (const Slice& slice : plan.slices) NameNarrowings(facts, slice);
 }
@@ -32,6 +38,18 @@ std::string BoundNodes::Fresh(std::string name) {
 std::string BoundNodes::Make(std::string name, DType type, const Dims& dims) {
   values_.push_back({Fresh(std::move(name)), type, dims});
   return values_.back().name;
+}
+
+void BoundNodes::NameShapes(Facts& facts, const Slice& slice) {
+  for (ValueId input : slice.inputs) {
+    const std::optional<Dims> dims = facts.StaticShape(input);
+    if (!dims || dims->size() < 2 || !IsFloat(facts.TypeOf(input))) continue;
+    ExpandNames& names = shapes_[input.index];
+    if (!names.shape.empty()) continue;
+    names.shape = Fresh(absl::StrCat(graph_.Name(input), "_sizes"));
+    names.expanded = Make(absl::StrCat(graph_.Name(input), "_shaped"), facts.TypeOf(input), *dims);
+    names.dims = *dims;
+  }
 }
 
 void BoundNodes::NameLifts(Facts& facts, const Slice& slice) {
@@ -79,9 +97,13 @@ void BoundNodes::NameNarrowings(Facts& facts, const Slice& slice) {
 }
 
 std::vector<std::string> BoundNodes::Initializers(const Slice& slice) const {
-  if (slice.narrowings.empty()) return {};
+  std::vector<std::string> all;
+  for (size_t i = 0; i < slice.lifts.size(); ++i) {
+    if (const auto it = shapes_.find(slice.inputs[i].index); it != shapes_.end()) all.push_back(it->second.shape);
+  }
+  if (slice.narrowings.empty()) return all;
   const ZeroNames& names = zeros_.at(ZeroSource(slice).index);
-  std::vector<std::string> all = {names.shape, names.starts, names.ends};
+  all.insert(all.end(), {names.shape, names.starts, names.ends});
   for (const Narrowing& narrowing : slice.narrowings) {
     all.push_back(expands_.at(graph_.node(narrowing.node).output(0).index).shape);
   }
@@ -91,18 +113,32 @@ std::vector<std::string> BoundNodes::Initializers(const Slice& slice) const {
 BoundNodes::Writer BoundNodes::Begin(const Slice& slice, onnx::GraphProto* out) const {
   Writer writer(this, &slice, out);
   for (size_t i = 0; i < slice.lifts.size(); ++i) {
-    if (slice.lifts[i].doublings == 0) continue;
-    writer.AddLift(std::string(graph_.Name(slice.inputs[i])), lifts_.at(slice.inputs[i].index));
+    const ValueId input = slice.inputs[i];
+    const std::string name(graph_.Name(input));
+    if (const auto it = shapes_.find(input.index); it != shapes_.end()) writer.AddShape(name, it->second);
+    if (slice.lifts[i].doublings > 0) writer.AddLift(name, lifts_.at(input.index));
   }
   if (!slice.narrowings.empty()) writer.AddZeros();
   return writer;
 }
 
-void BoundNodes::Writer::AddLift(const std::string& x, const std::vector<std::string>& names) {
+const std::string& BoundNodes::Writer::Made(const std::string& input) const {
+  const auto it = made_.find(input);
+  return it == made_.end() ? input : it->second;
+}
+
+void BoundNodes::Writer::AddShape(const std::string& x, const ExpandNames& names) {
+  AddInts(names.shape, names.dims);
+  AddNode("Expand", x, names.shape, names.expanded);
+  made_[x] = names.expanded;
+}
+
+void BoundNodes::Writer::AddLift(const std::string& input, const std::vector<std::string>& names) {
+  const std::string x = Made(input);
   AddNode("Sub", x, x, names[0]);
   for (size_t i = 1; i + 1 < names.size(); ++i) AddNode("Add", names[i - 1], names[i - 1], names[i]);
   AddNode("Sub", x, names[names.size() - 2], names.back());
-  lifted_[x] = names.back();
+  made_[input] = names.back();
 }
 
 void BoundNodes::Writer::AddZeros() {
@@ -130,9 +166,8 @@ void BoundNodes::Writer::Adapt(NodeId id, onnx::NodeProto* node) {
     node->set_input(0, names.expanded);
     node->set_input(1, std::string(graph.Name(narrowing.value)));
   }
-  if (lifted_.empty()) return;
   for (std::string& input : *node->mutable_input()) {
-    if (const auto it = lifted_.find(input); it != lifted_.end()) input = it->second;
+    if (const auto it = made_.find(input); it != made_.end()) input = it->second;
   }
 }
 

@@ -1,4 +1,9 @@
-// BoundNodes: the nodes that lifts (lift.h) and narrowings (narrowing.h) put into slices.
+// BoundNodes: the nodes that lifts (lift.h) and narrowings (narrowing.h) put into slices, and those that tell shapes.
+//
+// JSTprove's compiler drops the first axis of an input of two or more while it derives shapes. From these it tells whether
+// the elements of a Reshape agree, and how many terms a sum or a product of matrices has: it refused a Reshape behind a
+// Slice or a Conv with a stride, and bounded sums by the wrong number of terms. So a slice with lifts begins with an Expand
+// of each input to the shape that it has; it costs no constraint.
 //
 //   const BoundNodes bounds(graph, facts, plan);
 //   BoundNodes::Writer writer = bounds.Begin(slice, out);
@@ -54,7 +59,8 @@ class BoundNodes {
     friend class BoundNodes;
     Writer(const BoundNodes* bounds, const Slice* slice, onnx::GraphProto* out)
         : bounds_(*bounds), slice_(*slice), out_(*out) {}
-    void AddLift(const std::string& x, const std::vector<std::string>& names);
+    void AddShape(const std::string& x, const ExpandNames& names);
+    void AddLift(const std::string& input, const std::vector<std::string>& names);
     void AddZeros();
     void AddInts(const std::string& name, absl::Span<const int64_t> elements);
     onnx::NodeProto* AddNode(const char* op_type, const std::string& a, const std::string& b,
@@ -63,10 +69,13 @@ class BoundNodes {
     const BoundNodes& bounds_;
     const Slice& slice_;
     onnx::GraphProto& out_;
-    absl::flat_hash_map<std::string, std::string> lifted_;  // by the name of the input
-    size_t narrowed_ = 0;                                   // comparisons so far
+    // What is read of an input: what was made of it last.
+    const std::string& Made(const std::string& input) const;
+
+    absl::flat_hash_map<std::string, std::string> made_;  // by the name of the input
+    size_t narrowed_ = 0;                                 // comparisons so far
   };
-  // Appends to `out` what lifts the slice's inputs, and the zeros of its narrowings. All must outlive the writer.
+  // Appends to `out` what tells the shapes of the slice's inputs and lifts them, and the zeros of its narrowings. All must outlive the writer.
   Writer Begin(const Slice& slice, onnx::GraphProto* out) const;
 
  private:
@@ -76,13 +85,15 @@ class BoundNodes {
     std::string flat, element;        // the input with one axis; its first element
     std::vector<std::string> zeros;   // of bounds 2, 4, 8, …
   };
-  // Of a zero that is expanded to the shape of a comparison's result, which the compiler takes from the first operand.
+  // Of an input that is expanded to its own shape, or a zero that is to the shape of a comparison's result, which the
+  // compiler takes from the first operand.
   struct ExpandNames {
     std::string shape;  // an initializer
     std::string expanded;
     Dims dims;
   };
 
+  void NameShapes(Facts& facts, const Slice& slice);
   void NameLifts(Facts& facts, const Slice& slice);
   void NameNarrowings(Facts& facts, const Slice& slice);
   std::string Fresh(std::string name);
@@ -92,6 +103,7 @@ class BoundNodes {
   const Graph& graph_;
   std::vector<AddedValue> values_;
   std::set<std::string> made_names_;
+  std::map<int32_t, ExpandNames> shapes_;  // by the index of the input
   // By the index of a lifted value: what its lift makes, the lifted value last.
   std::map<int32_t, std::vector<std::string>> lifts_;
   std::map<int32_t, ZeroNames> zeros_;      // by the index of the input they are made of

@@ -1,5 +1,6 @@
 #include "fold/lowering/lower_extremes.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,12 +27,16 @@ Matched<Rewrite> MatchWidth(const Graph& graph, const NodeView& node, Facts& fac
   }
   if (second) return NoMatch<Rewrite>();  // zeros are proven, numbers are lower_max_bound's
   if (!IsFloat(facts.TypeOf(node.input(0)))) return NoMatch<Rewrite>("its element type is no float");
-  // The compiler takes the shape of a sum to be that of its first operand.
+  // The compiler takes the shape of a sum to be that of its first operand (lower_shapes.h).
   const bool narrow = facts.ShapeOf(node.input(0)) != facts.ShapeOf(node.output(0));
-  return Match(Rewrite{"its first operand bounded like both", [op, narrow](Rewriter& r) {
-    const ValueId a = r.anchor().input(0), b = r.anchor().input(1);
+  const std::optional<Dims> made = facts.StaticShape(node.output(0));
+  const bool both = narrow && made && facts.StaticShape(node.input(1)) != made;
+  return Match(Rewrite{"its first operand bounded like both", [=](Rewriter& r) {
+    ValueId a = r.anchor().input(0);
+    const ValueId b = r.anchor().input(1);
+    if (both) a = r.Emit("Expand", {a, r.Ints(*made, "shape")}, "expanded");
     const ValueId nothing = r.Emit("Sub", {b, b}, "second_minus_itself");
-    const std::vector<ValueId> terms = narrow ? std::vector<ValueId>{nothing, a} : std::vector<ValueId>{a, nothing};
+    const std::vector<ValueId> terms = narrow && !both ? std::vector<ValueId>{nothing, a} : std::vector<ValueId>{a, nothing};
     r.Replace(op, {r.Emit("Add", terms, "first"), b});
   }});
 }

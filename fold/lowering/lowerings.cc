@@ -13,6 +13,7 @@
 #include "fold/lowering/lower_pools.h"
 #include "fold/lowering/lower_scale_order.h"
 #include "fold/lowering/lower_scale_paths.h"
+#include "fold/lowering/lower_shapes.h"
 #include "fold/lowering/lower_shared_scales.h"
 #include "fold/lowering/lower_variadic.h"
 
@@ -61,6 +62,10 @@ const std::vector<const Pass*>& Lowerings() {
       Instance<LowerMinWidth>(),
       Instance<LowerSum>(),
       Instance<LowerConcat>(),
+      Instance<LowerAddOrder>(),
+      Instance<LowerMulOrder>(),
+      Instance<LowerSubOrder>(),
+      Instance<LowerGatherAxis>(),
       // Last: what these make is first offered to fusion, then lowered in the next round.
       Instance<LowerClip>(),
       Instance<LowerFactor>(),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -48,6 +49,11 @@ bool CoversBound(const Graph& graph, ValueId a, ValueId b) {
   if (!producer.valid() || !graph.node(producer).Is("Add")) return false;
   const NodeView add = graph.node(producer);
   return IsDifferenceWithItself(graph, add.input(0), b) || IsDifferenceWithItself(graph, add.input(1), b);
+}
+
+bool TakesShapeOfAnother(const NodeView& node, Facts& facts) {
+  const std::optional<Dims> first = facts.StaticShape(node.input(0)), made = facts.StaticShape(node.output(0));
+  return first && made && *first != *made;
 }
 
 bool IsCircuitEpsilon(double epsilon) { return std::abs(epsilon / kCircuitEpsilon - 1) <= kNearlyOne; }

@@ -9,6 +9,7 @@
 
 #include "fold/ir/graph.h"
 #include "fold/ir/tensor.h"
+#include "fold/ops/facts.h"
 
 namespace dsperse {
 
@@ -23,6 +24,10 @@ bool AllZero(const Tensor& tensor);
 // and Min(a, b) has the bound of `a` alone, and what exceeds it is proven as another number. True if `a` is b, −b, that of
 // which b is the negative, or c + (b − b), whose bound is |c| + 2·|b|.
 bool CoversBound(const Graph& graph, ValueId a, ValueId b);
+
+// Does an elementwise operator with first operand `node`.input(0) make a result of another shape than that? The compiler
+// takes it to have the first operand's. False where a shape isn't known.
+bool TakesShapeOfAnother(const NodeView& node, Facts& facts);
 
 // The epsilon of LayerNormalization in every circuit, whatever the node's attribute says.
 constexpr double kCircuitEpsilon = 1e-5;

@@ -38,6 +38,19 @@ std::string JstproveConv(const Graph&, const NodeView& node, Facts& facts) {
   return "";
 }
 
+// The compiler reads no window that begins before or behind the image by more than the window's size.
+std::string JstproveWindows(const Graph& graph, const NodeView& node, Facts& facts) {
+  if (std::string why = JstproveConv(graph, node, facts); !why.empty()) return why;
+  const std::optional<Dims> in = facts.StaticShape(node.input(0)), out = facts.StaticShape(node.output(0));
+  const std::vector<int64_t> pads = node.Ints("pads"), kernel = node.Ints("kernel_shape"), strides = node.Ints("strides");
+  if (!in || !out || in->size() != out->size() || pads.size() != 2 * kernel.size() || in->size() != kernel.size() + 2) return "";
+  for (size_t i = 0; i < kernel.size(); ++i) {
+    const int64_t last = ((*out)[i + 2] - 1) * strides[i] - pads[i];
+    if (pads[i] > kernel[i] || last > (*in)[i + 2]) return "a window lies beyond the image";
+  }
+  return "";
+}
+
 std::string JstproveConvTranspose(const Graph& graph, const NodeView& node, Facts& facts) {
   if (node.HasAttr("output_shape")) return "its pads are not written out (output_shape)";
   return JstproveConv(graph, node, facts);
@@ -95,11 +108,20 @@ std::string NoConstantOperand(const Graph&, const NodeView& node, Facts& facts) 
   return "";
 }
 
+constexpr char kShapeOfAnother[] = "the compiler takes its result to have the shape of its first operand";
+
+std::string JstproveSum(const Graph& graph, const NodeView& node, Facts& facts) {
+  if (std::string why = NoConstantOperand(graph, node, facts); !why.empty()) return why;
+  return TakesShapeOfAnother(node, facts) ? kShapeOfAnother : "";
+}
+
 std::string JstproveMaxMin(const Graph& graph, const NodeView& node, Facts& facts) {
   if (node.num_inputs() != 2) return absl::StrCat(node.num_inputs(), " operands");
   if (std::string why = NoConstantOperand(graph, node, facts); !why.empty()) return why;
   if (facts.ConstantOf(node.input(0)) != nullptr) return "its first operand is constant, and bounds the result";
-  if (facts.ConstantOf(node.input(1)) != nullptr || CoversBound(graph, node.input(0), node.input(1))) return "";
+  if (facts.ConstantOf(node.input(1)) != nullptr || CoversBound(graph, node.input(0), node.input(1))) {
+    return TakesShapeOfAnother(node, facts) ? kShapeOfAnother : "";
+  }
   return "the compiler bounds the result as its first operand, which the second may exceed";
 }
 
@@ -190,7 +212,7 @@ std::string JstproveDiv(const Graph&, const NodeView& node, Facts& facts) {
     if (!(value >= 1 && value < 4294967296.0 && value == std::trunc(value)))
       return absl::StrCat("divisor ", value, " is not a whole number within 1 … 2^32");
   }
-  return "";
+  return TakesShapeOfAnother(node, facts) ? kShapeOfAnother : "";
 }
 
 std::string ConstantExponent(const Graph&, const NodeView& node, Facts& facts) {
@@ -219,6 +241,12 @@ std::string ConstantOperands(const Graph&, const NodeView& node, Facts& facts) {
     }
   }
   return "";
+}
+
+// The compiler counts an axis from behind as if the index had an axis, which a single number hasn't.
+std::string JstproveGather(const Graph& graph, const NodeView& node, Facts& facts) {
+  if (node.Int("axis", 0) < 0) return "its axis is counted from behind";
+  return ConstantOperands(graph, node, facts);
 }
 
 // The compiler bounds a sum as one of as many elements as the last axis has, whichever axes are summed. (Measured on
@@ -291,7 +319,7 @@ std::string EzklAveragePool(const Graph&, const NodeView& node, Facts&) {
 
 // What DSperse 3.9.10 compiles into JSTprove circuits, proves and verifies.
 constexpr TargetRow kJstprove[] = {
-    {"Add", "no constant operand but zeros", &NoConstantOperand},
+    {"Add", "no constant operand but zeros, the first of the result's shape", &JstproveSum},
     {"AveragePool", "never: fails on negative values", &JstproveAveragePool},
     {"BatchNormalization", "never: a run fails on it", &JstproveBatchNormalization},
     {"Cast", "between float types", &JstproveCast},
@@ -299,8 +327,8 @@ constexpr TargetRow kJstprove[] = {
     {"Concat", "along the first axis of more than one element, no constant operand but zeros",
      &JstproveConcat},
     {"Constant", ""},
-    {"Conv", "group 1, dilations 1, two spatial axes, attributes written out, constant kernel",
-     &JstproveConv},
+    {"Conv", "group 1, dilations 1, two spatial axes, attributes written out, constant kernel, windows that meet the image",
+     &JstproveWindows},
     {"ConvTranspose",
      "group 1, dilations 1, two spatial axes, attributes written out, constant kernel",
      &JstproveConvTranspose},
@@ -309,7 +337,7 @@ constexpr TargetRow kJstprove[] = {
     {"Exp", ""},
     {"Expand", "constant shape", &ConstantOperands},
     {"Flatten", ""},
-    {"Gather", "constant indices", &ConstantOperands},
+    {"Gather", "constant indices, an axis of at least 0", &JstproveGather},
     {"Gemm", "with a C of rank 1, B and C constant, alpha and beta 1", &JstproveGemm},
     {"GlobalAveragePool", ""},
     {"HardSwish", ""},
@@ -322,7 +350,7 @@ constexpr TargetRow kJstprove[] = {
     {"MaxPool", "one output, two spatial axes, dilations 1, no ceil_mode, pads written out",
      &JstproveMaxPool},
     {"Min", "two operands, the second 0 or bounded by the first", &JstproveMaxMin},
-    {"Mul", "no constant operand but zeros", &NoConstantOperand},
+    {"Mul", "no constant operand but zeros, the first of the result's shape", &JstproveSum},
     {"Neg", ""},
     {"Pad", "constant pads of at least 0, value 0, no axes named", &JstprovePad},
     {"Pow", "constant even exponent, or 0.5", &JstprovePow},
@@ -336,7 +364,7 @@ constexpr TargetRow kJstprove[] = {
     {"Split", "constant sizes", &ConstantOperands},
     {"Sqrt", ""},
     {"Squeeze", "constant axes", &ConstantOperands},
-    {"Sub", "no constant operand but zeros", &NoConstantOperand},
+    {"Sub", "no constant operand but zeros, the first of the result's shape", &JstproveSum},
     {"Tanh", ""},
     {"Tile", "constant repeats", &ConstantOperands},
     {"Transpose", ""},

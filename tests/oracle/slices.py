@@ -139,14 +139,23 @@ class Slices:
 
 def unlifted(test, model, part, whole):
     """A slice's nodes as model.onnx, `whole`, holds them: without those that widen the bound of its inputs to 1 + 2^m, as
-    slices.json says, by x - 2^m (x - x), and without the zeros that narrowed values are compared with."""
+    slices.json says, by x - 2^m (x - x), and those that tell their shape, and without the zeros that narrowed values are
+    compared with."""
     nodes = list(model.graph.node)
     source = {}
     for tensor in part["inputs"]:
+        name = original = tensor["name"]
         bound = tensor.get("bound", 1)
+        if nodes[0].op_type == "Expand" and nodes[0].output[0].startswith(name + "_shaped"):
+            test.assertEqual(nodes[0].input[0], name)
+            sizes = next(t for t in model.graph.initializer if t.name == nodes[0].input[1])
+            value = next(v for v in model.graph.input if v.name == name)
+            test.assertEqual(numpy_helper.to_array(sizes).tolist(), shape(value))
+            name, nodes = nodes[0].output[0], nodes[1:]
+            source[name] = original
         if bound == 1:
             continue
-        name, doublings = tensor["name"], int(bound - 1).bit_length() - 1
+        doublings = int(bound - 1).bit_length() - 1
         test.assertEqual(bound, 1 + 2 ** doublings)
         lift, nodes = nodes[:doublings + 1], nodes[doublings + 1:]
         zero = lift[0].output[0]
@@ -155,7 +164,7 @@ def unlifted(test, model, part, whole):
             test.assertEqual((node.op_type, list(node.input)), ("Add", [zero, zero]))
             zero = node.output[0]
         test.assertEqual((lift[-1].op_type, list(lift[-1].input)), ("Sub", [name, zero]))
-        source[lift[-1].output[0]] = name
+        source[lift[-1].output[0]] = original
     narrowed = {value["name"]: value["bound"] for value in part.get("narrowed", [])}
     bounds = {}
     if narrowed:
@@ -163,7 +172,7 @@ def unlifted(test, model, part, whole):
     originals = {node.output[0]: node for node in whole.graph.node}
     out = []
     for node in nodes:
-        test.assertFalse(set(node.input) & set(source.values()), node.name)
+        test.assertFalse(set(node.input) & (set(source.values()) - set(source)), node.name)
         if node.op_type == "Expand" and node.input[0] in bounds:
             bounds[node.output[0]] = bounds[node.input[0]]
             continue

@@ -182,9 +182,9 @@ TEST(ConstantGuardsTest, OneNumberOfTheSameShapeIsJoinedToTheConvBeforeIt) {
            Joined{"Add(r, c)", "[2]", "Reshape Conv Reshape"},
            Joined{"Add(c, r)", "[2]", "Reshape Conv Reshape"},
            Joined{"Sub(r, c)", "[2]", "Reshape Conv Reshape"},
-           Joined{"Sub(c, r)", "[2]", "Reshape Conv Reshape Reshape Slice Conv Reshape Sub"},
+           Joined{"Sub(c, r)", "[2]", "Reshape Conv Reshape Reshape Slice Conv Reshape Neg Add"},
            Joined{"Add(r, d)", "[2]", "Reshape Conv Reshape Reshape Slice Conv Reshape Add"},
-           Joined{"Add(r, e)", "[1, 2]", "Reshape Conv Reshape Reshape Slice Conv Reshape Add"},
+           Joined{"Add(r, e)", "[1, 2]", "Reshape Conv Reshape Reshape Slice Conv Reshape Expand Add"},
        }) {
     Graph graph = ParseGraph(BehindRow(c.shape, c.node));
     RunFold(graph, LoweringForJstprove());

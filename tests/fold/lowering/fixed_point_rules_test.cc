@@ -2,6 +2,7 @@
 // scales, attributes that it doesn't read. Witnesses of the real chain: tests/dsperse/lowering_test.py.
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "fold/fold_model.h"
 #include "fold/ops/fixed_point.h"
 #include "gtest/gtest.h"
@@ -50,12 +51,28 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Rule{"MaxOfTwo", "g (float[2] a, float[2] b) => (float[2] y) { y = Max(a, b) }", "Sub Add Max"},
         Rule{"MinOfTwo", "g (float[2] a, float[2] b) => (float[2] y) { y = Min(a, b) }", "Sub Add Min"},
-        Rule{"MaxOfTwoShapes", "g (float[1, 2] a, float[3, 1] b) => (float[3, 2] y) { y = Max(a, b) }", "Sub Add Max"},
+        Rule{"MaxOfTwoShapes", "g (float[1, 2] a, float[3, 1] b) => (float[3, 2] y) { y = Max(a, b) }",
+             "Expand Sub Add Max"},
         Rule{"MaxOfOneTwice", "g (float[2] a) => (float[2] y) { y = Max(a, a) }", "Max"},
         Rule{"MaxOfItsNegative", "g (float[2] a) => (float[2] y) { n = Neg(a) y = Max(n, a) }", "Neg Max"},
         Rule{"ZeroFirst", "g (float[2] a) => (float[2] y) <float z = {0}> { y = Max(z, a) }", "Max"},
         Rule{"ANumberFirst", "g (float[2] a) => (float[2] y) <float c = {0.5}> { y = Min(c, a) }",
              "Reshape Slice Conv Reshape Sub Add Min"}),
+    RuleName);
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, FixedPointRules,
+    ::testing::Values(
+        Rule{"ANumberPlusARow", "g (float[1, 1] a, float[2, 3] b) => (float[2, 3] y) { y = Add(a, b) }", "Add"},
+        Rule{"ARowTimesRows", "g (float[3] a, float[2, 3] b) => (float[2, 3] y) { y = Mul(a, b) }", "Mul"},
+        Rule{"ARowMinusRows", "g (float[3] a, float[2, 3] b) => (float[2, 3] y) { y = Sub(a, b) }", "Neg Add"},
+        Rule{"ARowPlusAColumn", "g (float[3] a, float[2, 1] b) => (float[2, 3] y) { y = Add(a, b) }", "Expand Add"},
+        Rule{"ARowMinusAColumn", "g (float[3] a, float[2, 1] b) => (float[2, 3] y) { y = Sub(a, b) }", "Expand Sub"},
+        Rule{"AConstantMinusANumber", "g (float[1] a) => (float[3] y) <float[3] c = {1, 2, 3}> { y = Sub(a, c) }",
+             "Reshape Slice Conv Reshape Neg Add"},
+        Rule{"ANumberByARow", "g (float[1] a) => (float[3] y) <float[3] c = {2, 4, 5}> { y = Div(a, c) }",
+             "Reshape Slice Conv Reshape Mul"},
+        Rule{"AGatherFromBehind", "g (float[3, 3] x) => (float[3] y) <int64 i = {1}> { y = Gather<axis = -1>(x, i) }", "Gather"}),
     RuleName);
 
 #define NORM(attributes, inputs)                                                                       \
@@ -85,6 +102,13 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     FixedPoint, LoweringGuards,
     ::testing::Values(
+        Guarded{"RowsPlusARow", "lower_add_order", "g (float[2, 3] a, float[3] b) => (float[2, 3] y) { y = Add(a, b) }"},
+        Guarded{"ARowPlusAColumnBeforeExpand", "lower_add_order",
+                R"(<ir_version: 3, opset_import: ["" : 7]> g (float[3] a, float[2, 1] b) => (float[2, 3] y) { y = Add(a, b) })",
+                "Expand is there from opset 8 on, the model has 7"},
+        Guarded{"AnOrderOfUnknownShapes", "lower_mul_order", "g (float[3] a, float[N, 3] b) => (float[N, 3] y) { y = Mul(a, b) }"},
+        Guarded{"AGatherFromTheFront", "lower_gather_axis",
+                "g (float[3, 3] x) => (float[3] y) <int64 i = {1}> { y = Gather<axis = 1>(x, i) }"},
         Guarded{"MaxBeforeItBroadcasts", "lower_max_width",
                 R"(<ir_version: 3, opset_import: ["" : 7]> g (float[2] a, float[2] b) => (float[2] y) { y = Max(a, b) })",
                 "Max broadcasts from opset 8 on, the model has 7"},
@@ -129,6 +153,31 @@ TEST(EpsilonTest, OfASpeltOutNormalizationIsReached) {
   options.pricer = FallingPrices();
   RunFold(graph, options);
   EXPECT_EQ(Ops(graph), "Add Add LayerNormalization");
+}
+
+// The compiler ends where a window lies in the padding alone; one at its very border has no element, and is a sum of 0.
+TEST(WindowsTest, LieWithinTheImage) {
+  const auto refused = [](absl::string_view pads, absl::string_view strides) {
+    Graph graph = ParseGraph(absl::StrCat(
+        "g (float[1, 1, 3, 3] x) => (float[1, 1, H, W] y) <float[1, 1, 1, 2] w = {1, 2}> { y = Conv<kernel_shape = [1, 2], "
+        "dilations = [1, 1], strides = [", strides, "], pads = [", pads, "]>(x, w) }"));
+    Facts facts(&graph);
+    return Target::Find("jstprove")->WhyNot(graph, graph.node(FindOpNode(graph, "Conv")), facts);
+  };
+  EXPECT_EQ(refused("0, 0, 0, 0", "1, 1"), "");
+  EXPECT_EQ(refused("1, 2, 1, 2", "1, 1"), "");
+  EXPECT_EQ(refused("2, 0, 0, 0", "1, 1"), "a window lies beyond the image");
+  EXPECT_EQ(refused("0, 3, 0, 0", "1, 1"), "a window lies beyond the image");
+  EXPECT_EQ(refused("0, 0, 2, 0", "1, 1"), "a window lies beyond the image");
+  EXPECT_EQ(refused("0, 0, 2, 0", "2, 1"), "a window lies beyond the image");
+  EXPECT_EQ(refused("0, 0, 2, 0", "3, 1"), "");
+  EXPECT_EQ(refused("0, 0, 0, 3", "1, 1"), "a window lies beyond the image");
+}
+
+TEST(GatherTest, CountsTheSameAxisFromTheFront) {
+  Graph graph = ParseGraph("g (float[2, 3, 3] x) => (float[2, 3] y) <int64 i = {1}> { y = Gather<axis = -2>(x, i) }");
+  RunFold(graph, LoweringForJstprove());
+  EXPECT_EQ(graph.node(FindOpNode(graph, "Gather")).Int("axis", 0), 1);
 }
 
 TEST(SharedScalesTest, AConstantAtTwoScalesBecomesTwo) {

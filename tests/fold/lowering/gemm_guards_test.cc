@@ -157,7 +157,7 @@ TEST(GemmGuardsTest, AnAddIsJoinedToTheMatMulBeforeItOnlyWhereItIsOneNumberForEa
            Behind{"m = MatMul(x, w) y = Add(m, c)", "float[3, 2] y", "Gemm"},
            Behind{"m = MatMul(x, w) y = Add(m, r)", "float[3, 2] y", "Gemm"},
            // One that raises the rank, one for each row, one for all, one for each element, a number.
-           Behind{"m = MatMul(x, w) y = Add(m, q)", "float[1, 3, 2] y", "Gemm Reshape Slice Conv Reshape Add"},
+           Behind{"m = MatMul(x, w) y = Add(m, q)", "float[1, 3, 2] y", "Gemm Reshape Slice Conv Reshape Expand Add"},
            Behind{"m = MatMul(x, w) y = Add(m, o)", "float[3, 2] y", wire},
            Behind{"m = MatMul(x, w) y = Add(m, e)", "float[3, 2] y", wire},
            Behind{"m = MatMul(x, w) y = Add(m, n)", "float[3, 2] y", wire},

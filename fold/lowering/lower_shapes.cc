@@ -1,0 +1,69 @@
+#include "fold/lowering/lower_shapes.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "fold/ops/fixed_point.h"
+
+namespace dsperse {
+namespace {
+
+constexpr int64_t kExpand = 8;  // the opset that has it
+
+Matched<Rewrite> MatchOrder(const NodeView& node, Facts& facts) {
+  if (!TakesShapeOfAnother(node, facts)) return NoMatch<Rewrite>();
+  for (ValueId operand : node.inputs()) {
+    const Tensor* constant = facts.ConstantOf(operand);
+    if (constant != nullptr && !AllZero(*constant)) return NoMatch<Rewrite>();
+  }
+  const std::string op(node.op_type());
+  const std::optional<Dims> made = facts.StaticShape(node.output(0));
+  if (facts.StaticShape(node.input(1)) != made) {
+    if (node.opset() < kExpand) {
+      return NoMatch<Rewrite>(absl::StrCat("Expand is there from opset 8 on, the model has ", node.opset()));
+    }
+    return Match(Rewrite{"its first operand expanded to the result's shape", [op, shape = *made](Rewriter& r) {
+      const ValueId wide = r.Emit("Expand", {r.anchor().input(0), r.Ints(shape, "shape")}, "first");
+      r.Replace(op, {wide, r.anchor().input(1)});
+    }});
+  }
+  if (op == "Sub") {
+    return Match(Rewrite{"written as -b + a", [](Rewriter& r) {
+      const ValueId negative = r.Emit("Neg", {r.anchor().input(1)}, "negative");
+      r.Replace("Add", {negative, r.anchor().input(0)});
+    }});
+  }
+  return Match(Rewrite{"its operands exchanged", [op](Rewriter& r) {
+    const ValueId first = r.anchor().input(0);
+    r.Replace(op, {r.anchor().input(1), first});
+  }});
+}
+
+}  // namespace
+
+absl::StatusOr<Matched<Rewrite>> LowerAddOrder::Match(const Graph&, const NodeView& node, Facts& facts) const {
+  return MatchOrder(node, facts);
+}
+absl::StatusOr<Matched<Rewrite>> LowerMulOrder::Match(const Graph&, const NodeView& node, Facts& facts) const {
+  return MatchOrder(node, facts);
+}
+absl::StatusOr<Matched<Rewrite>> LowerSubOrder::Match(const Graph&, const NodeView& node, Facts& facts) const {
+  return MatchOrder(node, facts);
+}
+
+absl::StatusOr<Matched<Rewrite>> LowerGatherAxis::Match(const Graph&, const NodeView& node, Facts& facts) const {
+  const Shape& shape = facts.ShapeOf(node.input(0));
+  const int64_t axis = node.Int("axis", 0);
+  if (axis >= 0) return NoMatch<Rewrite>();
+  if (!shape.has_rank()) return NoMatch<Rewrite>("its rank is not known");
+  const int64_t counted = axis + shape.rank();
+  if (counted < 0) return NoMatch<Rewrite>("it names an axis that isn't there");
+  return dsperse::Match(Rewrite{"its axis counted from the front", [counted](Rewriter& r) {
+    r.Replace("Gather", {r.anchor().input(0), r.anchor().input(1)}, {{"axis", counted}});
+  }});
+}
+
+}  // namespace dsperse
