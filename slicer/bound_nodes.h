@@ -47,6 +47,22 @@ class BoundNodes {
   // Names of the initializers that `slice` has for them.
   std::vector<std::string> Initializers(const Slice& slice) const;
 
+ private:
+  // Of what an element of a slice's input takes to be made a zero of a bound.
+  struct ZeroNames {
+    std::string shape, starts, ends;  // initializers
+    std::string flat, element;        // the input with one axis; its first element
+    std::vector<std::string> zeros;   // of bounds 2, 4, 8, …
+  };
+  // Of an input that is expanded to its own shape, or a zero that is to the shape of a comparison's result, which the
+  // compiler takes from the first operand.
+  struct ExpandNames {
+    std::string shape;  // an initializer
+    std::string expanded;
+    Dims dims;
+  };
+
+ public:
   // Writes one slice.
   class Writer {
    public:
@@ -79,20 +95,6 @@ class BoundNodes {
   Writer Begin(const Slice& slice, onnx::GraphProto* out) const;
 
  private:
-  // Of what an element of a slice's input takes to be made a zero of a bound.
-  struct ZeroNames {
-    std::string shape, starts, ends;  // initializers
-    std::string flat, element;        // the input with one axis; its first element
-    std::vector<std::string> zeros;   // of bounds 2, 4, 8, …
-  };
-  // Of an input that is expanded to its own shape, or a zero that is to the shape of a comparison's result, which the
-  // compiler takes from the first operand.
-  struct ExpandNames {
-    std::string shape;  // an initializer
-    std::string expanded;
-    Dims dims;
-  };
-
   void NameShapes(Facts& facts, const Slice& slice);
   void NameLifts(Facts& facts, const Slice& slice);
   void NameNarrowings(Facts& facts, const Slice& slice);

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "fold/lowering/broadcast.h"
+#include "fold/ops/fixed_point.h"
 #include "fold/passes/constants.h"
 
 namespace dsperse {
@@ -26,6 +27,7 @@ Matched<Rewrite> MatchWidth(const Graph& graph, const NodeView& node, Facts& fac
     }});
   }
   if (second) return NoMatch<Rewrite>();  // zeros are proven, numbers are lower_max_bound's
+  if (CoversBound(graph, node.input(0), node.input(1))) return NoMatch<Rewrite>();  // refused for something else
   if (!IsFloat(facts.TypeOf(node.input(0)))) return NoMatch<Rewrite>("its element type is no float");
   // The compiler takes the shape of a sum to be that of its first operand (lower_shapes.h).
   const bool narrow = facts.ShapeOf(node.input(0)) != facts.ShapeOf(node.output(0));
