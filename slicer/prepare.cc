@@ -9,6 +9,7 @@
 #include "fold/ir/status_macros.h"
 #include "fold/ops/interpreter.h"
 #include "fold/ops/op.h"
+#include "fold/ops/random_check.h"
 #include "fold/ops/zero_comparison.h"
 #include "fold/passes/eliminate_dead_nodes.h"
 #include "nlohmann/json.hpp"
@@ -41,15 +42,28 @@ absl::StatusOr<std::unique_ptr<RangePricer>> PricerFor(const Backend& backend, P
   return factory(graph, facts);
 }
 
-// Multiply-adds of `nodes`, 2^64 − 1 at most: what a circuit of them has at least as many add gates of.
-uint64_t MultiplyAdds(const Prepared& prepared, absl::Span<const NodeId> nodes) {
+// Products that a circuit of `node` holds: those of its multiply-adds, unless the prover checks them (random_check.h).
+uint64_t CircuitProducts(const Prepared& prepared, const NodeView& node) {
+  const OpDef* op = FindOp(node);
+  if (op == nullptr || op->work == nullptr) return 0;
+  const absl::StatusOr<Work> work = op->work(*prepared.graph, node, *prepared.facts);
+  if (!work.ok()) return 0;
+  const std::optional<Dims> out = prepared.facts->StaticShape(node.output(0));
+  const bool product = (node.Is("Gemm") || node.Is("MatMul")) && out.has_value() && out->size() >= 2;
+  if (!product || prepared.plan_options.target == nullptr || !prepared.plan_options.target->checks_products()) return work->constant_products;
+  double batches = 1;
+  for (size_t i = 0; i + 2 < out->size(); ++i) batches *= static_cast<double>((*out)[i]);
+  ProductSizes sizes{static_cast<double>((*out)[out->size() - 2]), 0, static_cast<double>(out->back())};
+  if (!(batches * sizes.l * sizes.n >= 1)) return work->constant_products;
+  sizes.m = static_cast<double>(work->constant_products) / (batches * sizes.l * sizes.n);
+  return IsChecked(sizes) ? static_cast<uint64_t>(batches * CheckedProducts(sizes)) : work->constant_products;
+}
+
+// Of all `nodes`, 2^64 − 1 at most.
+uint64_t CircuitProducts(const Prepared& prepared, absl::Span<const NodeId> nodes) {
   uint64_t sum = 0;
   for (NodeId id : nodes) {
-    const NodeView node = prepared.graph->node(id);
-    const OpDef* op = FindOp(node);
-    if (op == nullptr || op->work == nullptr) continue;
-    const absl::StatusOr<Work> work = op->work(*prepared.graph, node, *prepared.facts);
-    if (work.ok() && __builtin_add_overflow(sum, work->constant_products, &sum)) return UINT64_MAX;
+    if (__builtin_add_overflow(sum, CircuitProducts(prepared, prepared.graph->node(id)), &sum)) return UINT64_MAX;
   }
   return sum;
 }
@@ -76,7 +90,7 @@ void WarnOfLargeSlices(Prepared* prepared) {
     const Slice& slice = prepared->plan.slices[i];
     if (slice.over_budget) over_budget.push_back(static_cast<int>(i));
     if (!slice.provable) continue;  // no circuit is made for it
-    const uint64_t sum = MultiplyAdds(*prepared, absl::MakeConstSpan(prepared->plan.order)
+    const uint64_t sum = CircuitProducts(*prepared, absl::MakeConstSpan(prepared->plan.order)
                                                      .subspan(static_cast<size_t>(slice.begin),
                                                               static_cast<size_t>(slice.end - slice.begin)));
     if (sum > kHuge) huge.push_back(static_cast<int>(i));
@@ -195,7 +209,7 @@ bool WantsNarrow(const Prepared& prepared) {
   constexpr uint64_t kCompiledAsOne = 2'000'000;
   const PlanOptions& options = prepared.plan_options;
   if (options.policy != Policy::kBudget || options.budget.has_value()) return true;
-  return MultiplyAdds(prepared, prepared.graph->Nodes(prepared.graph->main())) <= kCompiledAsOne;
+  return CircuitProducts(prepared, prepared.graph->Nodes(prepared.graph->main())) <= kCompiledAsOne;
 }
 
 // How the plan was priced to write comparisons.

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "circuit_estimate/backends/expander_counter.h"
 #include "circuit_estimate/shapes.h"
+#include "fold/ops/random_check.h"
 
 namespace dsperse {
 
@@ -132,11 +133,7 @@ double ExpanderCounter::Matrix(const Node& node, Priced* priced) {
   Rescale(node.n, Count(0), Need(bound, priced), priced);
   ExpanderCost& cost = priced->cost;
   Count& products = variable ? cost.mul : cost.products;
-  // With more rows than one the product is checked by random vectors, where that is less.
-  const Count full = Count(2) * p->l * p->m * p->n - p->l * p->n;
-  const Count checked =
-      Count(2) * (p->l * p->m + p->l * p->n + p->m * p->n) - (p->m + Count(2) * p->l);
-  if (p->l_size > 1 && checked < full) {
+  if (IsChecked({static_cast<double>(p->l_size), static_cast<double>(p->m_size), static_cast<double>(p->n_size)})) {
     cost.constraints += p->l * p->batches;
     cost.inputs += node.n;
     cost.mul += Count(3) * node.n;

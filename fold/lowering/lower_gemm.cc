@@ -70,7 +70,7 @@ absl::StatusOr<Matched<Rewrite>> MatchFlat(const Graph& graph, const NodeView& n
 
 }  // namespace
 
-bool LowerMatMul::Wanted(const Graph& graph, const NodeView& node) const {
+bool LowerMatMul::Wanted(const Graph& graph, const NodeView& node, const Target&) const {
   const int64_t columns = ColumnsOf(graph, node);
   return columns > 0 && AddendOf(graph, node.output(0), columns).has_value();
 }

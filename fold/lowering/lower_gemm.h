@@ -29,7 +29,7 @@ class LowerMatMul final : public NodeLowering {
   LoweringClass lowering_class() const override { return LoweringClass::kReRounded; }
 
  protected:
-  bool Wanted(const Graph& graph, const NodeView& node) const override;
+  bool Wanted(const Graph& graph, const NodeView& node, const Target& target) const override;
   bool may_be_wanted() const override { return true; }
   absl::StatusOr<Matched<Rewrite>> Match(const Graph& graph, const NodeView& node,
                                          Facts& facts) const override;

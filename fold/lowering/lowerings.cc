@@ -6,6 +6,7 @@
 #include "fold/lowering/lower_batchnorm.h"
 #include "fold/lowering/lower_constants.h"
 #include "fold/lowering/lower_conv.h"
+#include "fold/lowering/lower_conv_products.h"
 #include "fold/lowering/lower_extremes.h"
 #include "fold/lowering/lower_gemm.h"
 #include "fold/lowering/lower_layer_norm.h"
@@ -74,6 +75,7 @@ const std::vector<const Pass*>& Lowerings() {
       Instance<LowerMaxBound>(),
       Instance<LowerMinBound>(),
       Instance<LowerJoin>(),
+      Instance<LowerConvProducts>(),
       Instance<LowerSharedScales>(),
   };
   return list;

@@ -33,7 +33,7 @@ absl::StatusOr<bool> NodeLowering::Run(Graph& graph, PassContext& context) const
     if (!graph.IsLive(id) || !graph.node(id).Is(op_type())) continue;
     const NodeView node = graph.node(id);
     Facts& facts = context.facts();
-    const bool needed = !context.target->Proves(graph, node, facts) || Wanted(graph, node);
+    const bool needed = !context.target->Proves(graph, node, facts) || Wanted(graph, node, *context.target);
     if (!needed && !(price_driven() && context.pricer)) continue;
     DSPERSE_ASSIGN_OR_RETURN(Matched<Rewrite> match, Match(graph, node, facts));
     if (!match) {

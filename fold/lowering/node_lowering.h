@@ -41,7 +41,7 @@ class NodeLowering : public Pass {
   // True: done only where the price falls; also where the target proves the node as it is.
   virtual bool price_driven() const { return false; }
   // True: also done where the target proves the node as it is, whatever the price.
-  virtual bool Wanted(const Graph&, const NodeView&) const { return false; }
+  virtual bool Wanted(const Graph&, const NodeView&, const Target&) const { return false; }
   // Is Wanted() ever true?
   virtual bool may_be_wanted() const { return false; }
   // Decides everything. Errors: those of reading constants.

@@ -445,8 +445,8 @@ constexpr absl::string_view kMoves[] = {"Cast",    "Concat",   "Constant",  "Exp
 }  // namespace
 
 const Target* Target::Find(absl::string_view name) {
-  static const Target kTargets[] = {Target("jstprove", kJstprove, &dsperse::ScalePower),
-                                    Target("ezkl", kEzkl, nullptr)};
+  static const Target kTargets[] = {Target("jstprove", kJstprove, &dsperse::ScalePower, /*checks_products=*/true),
+                                    Target("ezkl", kEzkl, nullptr, /*checks_products=*/false)};
   for (const Target& target : kTargets) {
     if (target.name() == name) return &target;
   }

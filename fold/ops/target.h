@@ -40,14 +40,17 @@ class Target {
   // At which power of its fixed-point scale a constant enters a circuit there (fixed_point.h); 0 for targets that don't
   // tell constants apart. One constant at two powers is proven as two: lower_shared_scales parts it, WhyNot doesn't ask.
   int ScalePower(const NodeView& node, int input) const { return scales_ == nullptr ? 0 : scales_(node, input); }
+  // Are products of matrices checked instead of computed where that takes less (random_check.h)?
+  bool checks_products() const { return checks_products_; }
 
  private:
   using Scales = int (*)(const NodeView& node, int input);
-  Target(absl::string_view name, absl::Span<const TargetRow> rows, Scales scales)
-      : name_(name), rows_(rows), scales_(scales) {}
+  Target(absl::string_view name, absl::Span<const TargetRow> rows, Scales scales, bool checks_products)
+      : name_(name), rows_(rows), scales_(scales), checks_products_(checks_products) {}
   absl::string_view name_;
   absl::Span<const TargetRow> rows_;
   Scales scales_;
+  bool checks_products_;
 };
 
 }  // namespace dsperse

@@ -49,6 +49,8 @@ CASES = {
     "conv_depthwise": (IMAGE, [("Conv", ["x", weights(4, 1, 3, 3), weights(4)], {"group": 4, "pads": [1] * 4})]),
     "conv_dilated": (IMAGE, [("Conv", ["x", weights(2, 4, 2, 2)], {"dilations": [2, 2]})]),
     "conv_1d": ((1, 2, 8), [("Conv", ["x", weights(3, 2, 3), weights(3)], {"pads": [1, 1]})]),
+    "conv_products": ((1, 16, 8, 8), [("Conv", ["x", weights(16, 16, 3, 3), weights(16)], {"pads": [1] * 4})]),
+    "conv_points": ((1, 96, 4, 4), [("Conv", ["x", weights(8, 96, 1, 1), weights(8)], {})]),
     "gemm": (ROWS, [("Gemm", ["x", weights(8, 3)], {"alpha": 0.5})]),
     "matmul_add": ((1, 2, 8), [("MatMul", ["x", weights(8, 3)], {}), ("Add", ["_", weights(3)], {})]),
     "average_tiles": (IMAGE, [("AveragePool", ["x"], {"kernel_shape": [2, 2], "strides": [2, 2]})]),

@@ -296,7 +296,7 @@ TEST_F(PrepareTest, AnySumOfMultiplyAddsIsWarnedOf) {
   options.fold = false;
   options.plan.policy = Policy::kWhole;
   const absl::StatusOr<Prepared> prepared =
-      Prepare(ParseGraph("g (float[576460752303423488,2] x) => (float[576460752303423488,2] y)"
+      Prepare(ParseGraph("g (float[576460752303423488,1,2] x) => (float[576460752303423488,1,2] y)"
                          " <float[2,4] v = {1,2,3,4,5,6,7,8}, float[4,2] w = {1,2,3,4,5,6,7,8}>"
                          " { a = MatMul(x, v) b = MatMul(a, w) c = MatMul(b, v) y = MatMul(c, w) }"),
               options);
