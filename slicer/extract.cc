@@ -49,8 +49,7 @@ absl::StatusOr<Extractor> Extractor::Make(const Graph& graph, Facts& facts, cons
   e.payloads_ = std::make_unique<PayloadTable>();
   DSPERSE_ASSIGN_OR_RETURN(e.whole_, graph.ExportBytes(e.payloads_.get()));
   // Not the sum of the payloads: those that the model came with are among them, whatever became of them.
-  DSPERSE_ASSIGN_OR_RETURN(const FileLayout layout, FileLayout::Inline(e.whole_, *e.payloads_));
-  e.model_bytes_ = layout.model_bytes();
+  DSPERSE_ASSIGN_OR_RETURN(e.model_bytes_, InlineBytes(e.whole_, *e.payloads_));
   e.model_ = std::make_unique<onnx::ModelProto>();
   if (!e.model_->ParseFromString(e.whole_)) {
     return absl::InternalError("the exported model can't be read back");

@@ -14,7 +14,6 @@
 #include "absl/strings/string_view.h"
 #include "circuit_estimate/model_view.h"
 #include "fold/ir/layout.h"
-#include "fold/ir/skeleton.h"
 #include "fold/ir/status_macros.h"
 #include "fold/ops/interpreter.h"
 #include "fold/ops/provability.h"
@@ -31,10 +30,9 @@ std::string OperatorName(const NodeView& node) {
 // Bytes of the file, were `graph` saved.
 absl::StatusOr<int64_t> SavedBytes(const Graph& graph) {
   PayloadTable payloads;
-  DSPERSE_ASSIGN_OR_RETURN(const std::string skeleton,
-                           graph.ExportBytes(&payloads, static_cast<int64_t>(kMinPayload)));
-  DSPERSE_ASSIGN_OR_RETURN(const FileLayout layout, FileLayout::Inline(skeleton, payloads));
-  return static_cast<int64_t>(layout.model_bytes());
+  DSPERSE_ASSIGN_OR_RETURN(const std::string skeleton, graph.ExportBytes(&payloads));
+  DSPERSE_ASSIGN_OR_RETURN(const uint64_t bytes, InlineBytes(skeleton, payloads));
+  return static_cast<int64_t>(bytes);
 }
 
 ReportCounts CountsOf(const ModelCounts& counts, int64_t bytes) {

@@ -292,4 +292,9 @@ absl::Status FileLayout::WriteData(ByteSink* sink) const {
   return absl::OkStatus();
 }
 
+absl::StatusOr<uint64_t> InlineBytes(absl::string_view skeleton, const PayloadTable& payloads) {
+  DSPERSE_ASSIGN_OR_RETURN(const FileLayout layout, FileLayout::Inline(skeleton, payloads));
+  return layout.model_bytes();
+}
+
 }  // namespace dsperse

@@ -18,6 +18,10 @@ namespace dsperse {
 // Are there more than `count` tokens in the tensors of a serialised ModelProto?
 bool HasMoreTokens(absl::string_view skeleton, int64_t count);
 
+// Bytes of the model as one file, every token replaced by its payload. Internal: a token that the table doesn't have.
+// Linear in the size of the skeleton.
+absl::StatusOr<uint64_t> InlineBytes(absl::string_view skeleton, const PayloadTable& payloads);
+
 // Every token is replaced by its payload: as raw_data at that field's place, or as a reference to a data
 // file in which the payloads follow each other at multiples of 64 bytes. All sizes are known before a byte
 // is written. Keeps references to what it was made from. Linear in the size of the skeleton.
