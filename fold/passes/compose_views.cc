@@ -23,7 +23,6 @@ Rewritten Done() { return Match(true); }
 std::optional<std::vector<int64_t>> Ints(const Graph& graph, const NodeView& node, int input,
                                          absl::string_view attribute) {
   if (node.HasAttr(attribute)) return node.Ints(attribute);
-  if (!node.input(input).valid()) return std::nullopt;
   const std::optional<Tensor> tensor = ConstantOf(graph, node.input(input));
   if (!tensor) return std::nullopt;
   const absl::StatusOr<std::vector<int64_t>> values = ToInts(*tensor);

@@ -53,7 +53,6 @@ void RemoveIfUnread(Graph& graph, ValueId value) {
 }  // namespace
 
 std::optional<Tensor> ConstantOf(const Graph& graph, ValueId value) {
-  if (!value.valid()) return std::nullopt;
   if (const Tensor* tensor = graph.ConstantValue(value)) return *tensor;
   const NodeId producer = graph.Producer(value);
   if (!producer.valid()) return std::nullopt;
@@ -63,14 +62,12 @@ std::optional<Tensor> ConstantOf(const Graph& graph, ValueId value) {
 }
 
 bool IsConstant(const Graph& graph, ValueId value) {
-  if (!value.valid()) return false;
   if (graph.ConstantValue(value) != nullptr) return true;
   const NodeId producer = graph.Producer(value);
   return producer.valid() && graph.node(producer).Is("ConstantOfShape") && ConstantOf(graph, value).has_value();
 }
 
 const Tensor* FindConstant(const Graph& graph, ValueId value, std::optional<Tensor>* storage) {
-  if (!value.valid()) return nullptr;
   if (const Tensor* tensor = graph.ConstantValue(value)) return tensor;
   *storage = ConstantOf(graph, value);
   return storage->has_value() ? &**storage : nullptr;
