@@ -1,0 +1,75 @@
+// Numbers, axes and opsets beside those at which a lowering does something else: what it writes computes the same.
+#include <ostream>
+#include <string>
+
+#include "fold/fold_model.h"
+#include "gtest/gtest.h"
+#include "tests/fold/lowering/lowering_options.h"
+#include "tests/support/parse.h"
+#include "tests/support/run_pass.h"
+
+namespace dsperse {
+namespace {
+
+using ::dsperse::testing::LoweringForJstprove;
+using ::dsperse::testing::Ops;
+using ::dsperse::testing::ParseGraph;
+using ::dsperse::testing::RunFold;
+
+struct Neighbour {
+  const char* name;
+  const char* model;
+  const char* ops;
+
+  friend void PrintTo(const Neighbour& c, std::ostream* out) { *out << c.model; }
+};
+
+class LoweringNeighbours : public ::testing::TestWithParam<Neighbour> {};
+
+TEST_P(LoweringNeighbours, ComputeTheSame) {
+  Graph graph = ParseGraph(GetParam().model);
+  RunFold(graph, LoweringForJstprove());
+  EXPECT_EQ(Ops(graph), GetParam().ops);
+}
+
+std::string NeighbourName(const ::testing::TestParamInfo<Neighbour>& tested) { return tested.param.name; }
+
+#define AT_OPSET(opset) "<ir_version: 4, opset_import: [\"\" : " opset "]> "
+#define HARD_SIGMOID "g (float[1, 1, 2, 4] x) => (float[1, 1, 2, 4] y) { y = HardSigmoid<alpha = 2.0>(x) }"
+#define CLIPPED "Add Slice Conv Add Max Slice Conv Sub Add Min"
+
+INSTANTIATE_TEST_SUITE_P(
+    Opsets, LoweringNeighbours,
+    ::testing::Values(Neighbour{"BoundsOfClipAsAttributes", AT_OPSET("10") HARD_SIGMOID, CLIPPED},
+                      Neighbour{"BoundsOfClipAsInputs", AT_OPSET("11") HARD_SIGMOID, CLIPPED}),
+    NeighbourName);
+
+INSTANTIATE_TEST_SUITE_P(
+    Constants, LoweringNeighbours,
+    ::testing::Values(
+        // x is no constant, though what it is gathered from is.
+        Neighbour{"AFactorOfWhatIsGathered",
+                  "g (int64[2] i) => (float[2] y) <float[4] t = {1, 2, 3, 4}, float c = {0.3}>"
+                  " { x = Gather(t, i) y = Mul(x, c) }",
+                  "Gather Reshape Conv Reshape"},
+        Neighbour{"ANumberBeforeWhatIsScaled",
+                  "g (float[1, 2] x) => (float[1, 2] y) <float c = {0.3}, float d = {0.4}>"
+                  " { a = Mul(x, c) y = Add(d, a) }",
+                  "Reshape Conv Reshape"}),
+    NeighbourName);
+
+INSTANTIATE_TEST_SUITE_P(
+    Convs, LoweringNeighbours,
+    ::testing::Values(
+        Neighbour{"PaddedAlikeWithoutStrides",
+                  "g (float[1, 1, 4, 4] x) => (float[1, 1, 4, 4] y) <float[1, 1, 3, 3] w = {1, 2, 3, 4, 5, 6, 7, 8, 9}>"
+                  " { y = Conv<auto_pad = \"SAME_UPPER\">(x, w) }",
+                  "Conv"},
+        Neighbour{"DilatedAlongOneAxis",
+                  "g (float[1, 1, 4, 4] x) => (float[1, 1, 3, 2] y) <float[1, 1, 2, 2] w = {1, 2, 3, 4}>"
+                  " { y = Conv<dilations = [1, 2]>(x, w) }",
+                  "Conv"}),
+    NeighbourName);
+
+}  // namespace
+}  // namespace dsperse
