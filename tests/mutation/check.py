@@ -188,7 +188,7 @@ def equivalents():
 def limit():
     """Without its guard a rewrite may take what a model claims, and go on without end."""
     resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
-    resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+    resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
 
 
 def build_all(tree, sites, programs):
