@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "circuit_estimate/backends/dsperse_estimate.h"
 #include "circuit_estimate/backends/ezkl_halo2.h"
 #include "circuit_estimate/backends/jstprove_expander.h"
@@ -36,6 +38,14 @@ const Backend* FindBackend(absl::string_view name) {
     if (backend->name() == name) return backend;
   }
   return nullptr;
+}
+
+absl::StatusOr<const Backend*> BackendNamed(absl::string_view name) {
+  if (const Backend* backend = FindBackend(name)) return backend;
+  std::vector<absl::string_view> known;
+  for (const Backend* backend : AllBackends()) known.push_back(backend->name());
+  return absl::InvalidArgumentError(
+      absl::StrCat("no backend '", name, "'; there are ", absl::StrJoin(known, ", ")));
 }
 
 absl::StatusOr<PricerFactory> MakePricerFactory(const Backend& backend, const Parameters& parameters,

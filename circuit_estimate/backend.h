@@ -92,6 +92,8 @@ class Backend {
 absl::Span<const Backend* const> AllBackends();
 // Null for a name that isn't one.
 const Backend* FindBackend(absl::string_view name);
+// The same. InvalidArgument, listing the names there are.
+absl::StatusOr<const Backend*> BackendNamed(absl::string_view name);
 
 // A factory for callers that know no estimator (slicer, lowering): facts and graph come with each
 // call. `bounds` and `narrow` (ModelView::EntryBound and NarrowBound), if given, are of the one graph that

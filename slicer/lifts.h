@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "fold/ir/graph.h"
 #include "fold/ops/facts.h"
 #include "fold/ops/range.h"
@@ -16,6 +17,9 @@
 #include "slicer/narrowing.h"
 
 namespace dsperse {
+
+// The target whose slices are lifted.
+inline constexpr absl::string_view kLiftedTarget = "jstprove";
 
 struct LiftOptions {
   // Every value that enters a slice is taken to lie within ±this where nothing better is known. None: only

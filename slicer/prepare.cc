@@ -7,27 +7,16 @@
 #include "absl/strings/str_join.h"
 #include "circuit_estimate/backend.h"
 #include "fold/ir/status_macros.h"
-#include "fold/ops/interpreter.h"
-#include "fold/ops/op.h"
-#include "fold/ops/random_check.h"
 #include "fold/ops/zero_comparison.h"
 #include "fold/passes/eliminate_dead_nodes.h"
 #include "nlohmann/json.hpp"
+#include "slicer/circuit_products.h"
 #include "slicer/constants.h"
+#include "slicer/prepare_warnings.h"
 #include "slicer/slices_json.h"
 
 namespace dsperse {
 namespace {
-
-constexpr absl::string_view kLifted = "jstprove";  // the target whose slices are lifted
-
-absl::StatusOr<const Backend*> BackendNamed(const std::string& name) {
-  if (const Backend* backend = FindBackend(name)) return backend;
-  std::vector<std::string> known;
-  for (const Backend* b : AllBackends()) known.emplace_back(b->name());
-  return absl::InvalidArgumentError(
-      absl::StrCat("no backend '", name, "'; there are ", absl::StrJoin(known, ", ")));
-}
 
 absl::StatusOr<const Target*> TargetNamed(absl::string_view name) {
   if (name == "none") return nullptr;
@@ -40,128 +29,6 @@ absl::StatusOr<std::unique_ptr<RangePricer>> PricerFor(const Backend& backend, P
                                                        const Graph& graph, Facts& facts) {
   DSPERSE_ASSIGN_OR_RETURN(const PricerFactory factory, MakePricerFactory(backend, parameters));
   return factory(graph, facts);
-}
-
-// Products that a circuit of `node` holds: those of its multiply-adds, unless the prover checks them (random_check.h).
-uint64_t CircuitProducts(const Prepared& prepared, const NodeView& node) {
-  const OpDef* op = FindOp(node);
-  if (op == nullptr || op->work == nullptr) return 0;
-  const absl::StatusOr<Work> work = op->work(*prepared.graph, node, *prepared.facts);
-  if (!work.ok()) return 0;
-  const std::optional<Dims> out = prepared.facts->StaticShape(node.output(0));
-  const bool product = (node.Is("Gemm") || node.Is("MatMul")) && out.has_value() && out->size() >= 2;
-  if (!product || prepared.plan_options.target == nullptr || !prepared.plan_options.target->checks_products()) return work->constant_products;
-  double batches = 1;
-  for (size_t i = 0; i + 2 < out->size(); ++i) batches *= static_cast<double>((*out)[i]);
-  ProductSizes sizes{static_cast<double>((*out)[out->size() - 2]), 0, static_cast<double>(out->back())};
-  if (!(batches * sizes.l * sizes.n >= 1)) return work->constant_products;
-  sizes.m = static_cast<double>(work->constant_products) / (batches * sizes.l * sizes.n);
-  return IsChecked(sizes) ? static_cast<uint64_t>(batches * CheckedProducts(sizes)) : work->constant_products;
-}
-
-// Of all `nodes`, 2^64 − 1 at most.
-uint64_t CircuitProducts(const Prepared& prepared, absl::Span<const NodeId> nodes) {
-  uint64_t sum = 0;
-  for (NodeId id : nodes) {
-    if (__builtin_add_overflow(sum, CircuitProducts(prepared, prepared.graph->node(id)), &sum)) return UINT64_MAX;
-  }
-  return sum;
-}
-
-// "slice 3", "slices 3, 5", "slices 3, 5, 8, 9 and 12 others", "all 16 slices".
-std::string SliceList(const std::vector<int>& slices, const Prepared& prepared) {
-  constexpr size_t kNamed = 4;
-  if (slices.size() > 1 && slices.size() == prepared.plan.slices.size()) {
-    return absl::StrCat("all ", slices.size(), " slices");
-  }
-  const size_t named = slices.size() > kNamed + 1 ? kNamed : slices.size();
-  std::string out = absl::StrCat(slices.size() == 1 ? "slice " : "slices ",
-                                 absl::StrJoin(slices.begin(), slices.begin() + static_cast<ptrdiff_t>(named), ", "));
-  if (slices.size() > named) absl::StrAppend(&out, " and ", slices.size() - named, " others");
-  return out;
-}
-
-void WarnOfLargeSlices(Prepared* prepared) {
-  // ResNet-50's first Conv at 224 has 118 million add gates: more than most machines compile.
-  constexpr uint64_t kHuge = 50'000'000;
-  std::vector<int> huge, over_budget;
-  uint64_t largest = 0;
-  for (size_t i = 0; i < prepared->plan.slices.size(); ++i) {
-    const Slice& slice = prepared->plan.slices[i];
-    if (slice.over_budget) over_budget.push_back(static_cast<int>(i));
-    if (!slice.provable) continue;  // no circuit is made for it
-    const uint64_t sum = CircuitProducts(*prepared, absl::MakeConstSpan(prepared->plan.order)
-                                                     .subspan(static_cast<size_t>(slice.begin),
-                                                              static_cast<size_t>(slice.end - slice.begin)));
-    if (sum > kHuge) huge.push_back(static_cast<int>(i));
-    largest = std::max(largest, sum);
-  }
-  if (!over_budget.empty()) {
-    prepared->warnings.push_back(absl::StrCat(
-        SliceList(over_budget, *prepared), " cost more than the budget of ", *prepared->plan_options.budget, " ",
-        prepared->plan.unit, prepared->plan_options.policy == Policy::kBudget ? ": a node is not cut" : ""));
-  }
-  if (!huge.empty()) {
-    prepared->warnings.push_back(
-        absl::StrCat(SliceList(huge, *prepared), huge.size() == 1 ? " has " : " have up to ", largest / 1'000'000,
-                     " million multiply-adds, each a gate at least: compiling may take more memory "
-                     "than there is. --minimize largest and --budget cut smaller slices; `dsperse compile "
-                     "--skip-compile-over-size` leaves large ones unproven"));
-  }
-}
-
-// How far values inside of slices may reach where that isn't proven.
-void TellOfNarrowings(Prepared* prepared) {
-  size_t number = 0;
-  double least = 0;
-  for (const Slice& slice : prepared->plan.slices) {
-    for (const Narrowing& narrowing : slice.narrowings) {
-      if (narrowing.to.source == BoundSource::kProven) continue;
-      least = number++ == 0 ? narrowing.to.bound() : std::min(least, narrowing.to.bound());
-    }
-  }
-  if (number == 0) return;
-  prepared->assumptions.push_back(absl::StrCat(
-      "what ", number, number == 1 ? " Relu compares" : " Relus compare",
-      " is assumed, not proven, to lie within ±", least,
-      number == 1 ? "" : " or more",
-      ": a larger value may be proven as another, in a proof that verifies; `dsperse-slice verify` warns of larger ones"));
-}
-
-// Of the slices that are proven: which begin with values that no proof of ours bounds, and which are not
-// lifted at all, so that the compiler takes their inputs to lie within ±1 (lift.h).
-void TellOfInputBounds(Prepared* prepared) {
-  const Target* const target = prepared->plan_options.target;
-  if (target == nullptr || target->name() != kLifted) return;
-  std::vector<int> assumed, bare;
-  double largest = 0;
-  for (size_t i = 0; i < prepared->plan.slices.size(); ++i) {
-    const Slice& slice = prepared->plan.slices[i];
-    if (!slice.provable || !slice.arithmetic) continue;
-    bool assumes = false, none = slice.lifts.empty();
-    for (const Lift& lift : slice.lifts) {
-      none |= lift.source == BoundSource::kNone;
-      if (lift.source != BoundSource::kAssumed && lift.source != BoundSource::kGiven) continue;
-      assumes = true;
-      largest = std::max(largest, lift.bound());
-    }
-    if (none) bare.push_back(static_cast<int>(i));
-    else if (assumes) assumed.push_back(static_cast<int>(i));
-  }
-  TellOfNarrowings(prepared);
-  if (!assumed.empty()) {
-    prepared->assumptions.push_back(
-        absl::StrCat("what enters ", SliceList(assumed, *prepared),
-                     " is assumed, not proven, to lie within what --activation-range says (at most ±", largest,
-                     ", rounded up): a larger value may be proven as another, in a proof that verifies; "
-                     "`dsperse-slice verify` warns of larger ones"));
-  }
-  if (!bare.empty()) {
-    prepared->warnings.push_back(absl::StrCat(
-        "JSTprove takes what enters ", SliceList(bare, *prepared),
-        " to lie within ±1: beyond that, a negative value may be proven as another, in a proof that verifies "
-        "(see docs/slicing.md)"));
-  }
 }
 
 // How far each value that may enter a slice is lifted.
@@ -204,12 +71,13 @@ bool CanNarrow(const Graph& graph, Facts* facts) {
 
 // Are slices that don't end at 64 bits wanted? Where the user says how large they get, by a budget or a policy. Else they
 // are cut for nothing but price, so where a circuit of the whole network can be compiled: measured, one of 0.3 million
-// multiply-adds takes 2 GB, of 0.9 million 6 GB, of 4.9 million more than 15 GB.
+// products takes 2 GB, of 0.9 million 6 GB, of 4.9 million more than 15 GB.
 bool WantsNarrow(const Prepared& prepared) {
   constexpr uint64_t kCompiledAsOne = 2'000'000;
   const PlanOptions& options = prepared.plan_options;
   if (options.policy != Policy::kBudget || options.budget.has_value()) return true;
-  return CircuitProducts(prepared, prepared.graph->Nodes(prepared.graph->main())) <= kCompiledAsOne;
+  return CircuitProducts(*prepared.graph, *prepared.facts, options.target,
+                         prepared.graph->Nodes(prepared.graph->main())) <= kCompiledAsOne;
 }
 
 // How the plan was priced to write comparisons.
@@ -232,47 +100,6 @@ absl::Status FindComparisons(const Backend& backend, const Parameters& parameter
   return absl::OkStatus();
 }
 
-// Nodes that count as 0 because the backend has no price for them.
-absl::Status CountUnpriced(const Backend& backend, const Parameters& parameters, Prepared* prepared) {
-  ModelView view(prepared->graph.get(), prepared->facts.get());
-  view.set_entry_bounds(prepared->entry_bounds);
-  view.set_narrow_bounds(prepared->narrow_bounds);
-  for (Slice& slice : prepared->plan.slices) {
-    if (slice.provable || !slice.arithmetic) continue;
-    const Range range = MakeRange(view, prepared->plan.order, static_cast<size_t>(slice.begin),
-                                  static_cast<size_t>(slice.end));
-    DSPERSE_ASSIGN_OR_RETURN(const RangeCounts counts, backend.CountRange(view, range, parameters));
-    for (const NodeCounts& node : counts.nodes) {
-      slice.unpriced_nodes +=
-          !node.unsupported.empty() && node.counts.values[backend.price_metric()].value() == 0;
-    }
-  }
-  return absl::OkStatus();
-}
-
-void Warn(Prepared* prepared) {
-  const Graph& graph = *prepared->graph;
-  if (const size_t inputs = RequiredInputs(graph).size(); inputs > 1) {
-    prepared->warnings.push_back(
-        absl::StrCat("the model has ", inputs, " inputs; DSperse runs models of one input only"));
-  }
-  // DSperse reports the first output of the last slice only.
-  const absl::Span<const ValueId> reported = prepared->plan.slices.back().outputs;
-  std::vector<std::string> unreported;
-  for (ValueId v : graph.Outputs(graph.main())) {
-    if (reported.empty() || v != reported[0]) unreported.push_back(absl::StrCat("'", graph.Name(v), "'"));
-  }
-  if (!unreported.empty()) {
-    prepared->warnings.push_back(absl::StrCat("DSperse reports the first output of the last slice only, so not ",
-                                              absl::StrJoin(unreported, ", ")));
-  }
-  if (const absl::Status fits = CheckModelSize(graph); !fits.ok()) {
-    prepared->warnings.emplace_back(fits.message());
-  }
-  WarnOfLargeSlices(prepared);
-  TellOfInputBounds(prepared);
-}
-
 std::string AccountText(const Prepared& prepared, const Extractor& extractor) {
   return SlicesJson(*prepared.graph, *prepared.facts, prepared.plan, prepared.plan_options, extractor)
              .dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
@@ -281,11 +108,13 @@ std::string AccountText(const Prepared& prepared, const Extractor& extractor) {
 
 }  // namespace
 
-absl::string_view DefaultTarget(absl::string_view backend) {
-  if (backend == "ezkl_halo2") return "ezkl";
+std::string LoweringTarget(const PrepareOptions& options) {
+  if (!options.target.empty()) return options.target;
+  if (options.plan.policy == Policy::kDsperse) return "none";
+  if (options.backend == "ezkl_halo2") return "ezkl";
   // Neither has an operator list of its own: their pricers say what they refuse. To lower for jstprove would
   // put Max, which the remainder proof system has not, in the place of Relu, which it has.
-  if (backend == "r1cs_circom" || backend == "jstprove_remainder") return "none";
+  if (options.backend == "r1cs_circom" || options.backend == "jstprove_remainder") return "none";
   return "jstprove";
 }
 
@@ -296,10 +125,7 @@ absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options) {
   Parameters parameters(backend->parameters());
   for (const std::string& p : options.parameters) DSPERSE_RETURN_IF_ERROR(parameters.Set(p));
   const bool as_dsperse = options.plan.policy == Policy::kDsperse;
-  const std::string target_name = !options.target.empty() ? options.target
-                                  : as_dsperse            ? "none"
-                                                          : std::string(DefaultTarget(options.backend));
-  DSPERSE_ASSIGN_OR_RETURN(const Target* target, TargetNamed(target_name));
+  DSPERSE_ASSIGN_OR_RETURN(const Target* target, TargetNamed(LoweringTarget(options)));
 
   const std::vector<std::string> frozen = graph.FreezeInputs();
   if (!frozen.empty()) {
@@ -356,7 +182,7 @@ absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options) {
     };
   }
   std::shared_ptr<KnownLifts> known;
-  if (options.fold && options.lower && !as_dsperse && target != nullptr && target->name() == kLifted) {
+  if (options.fold && options.lower && !as_dsperse && target != nullptr && target->name() == kLiftedTarget) {
     DSPERSE_ASSIGN_OR_RETURN(known, FindLifts(options, &out));
     out.entry_bounds = [known](ValueId v) { return known->lifts->Of(v).bound(); };
     if (options.lift.narrow && WantsNarrow(out) && CanNarrow(*out.graph, out.facts.get())) {
@@ -377,7 +203,6 @@ absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options) {
   if (known != nullptr) {
     DSPERSE_RETURN_IF_ERROR(FindComparisons(*backend, parameters, *known->lifts, &out));
   }
-  DSPERSE_RETURN_IF_ERROR(CountUnpriced(*backend, parameters, &out));
   Warn(&out);
   return out;
 }

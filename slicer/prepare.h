@@ -60,8 +60,9 @@ struct Prepared {
   std::vector<std::string> warnings;  // what is likely to go wrong further on
 };
 
-// The target that slices for `backend` are lowered to: "jstprove", "ezkl" or "none".
-absl::string_view DefaultTarget(absl::string_view backend);
+// The target that a model is lowered for: the one that `options` name; else under the policy dsperse, which lowers
+// for nothing, "none"; else the backend's own: "jstprove", "ezkl" or "none".
+std::string LoweringTarget(const PrepareOptions& options);
 
 // Freezes inputs that have initializers, fixes open dimensions, folds, lowers and cuts. Errors:
 // InvalidArgument for options (unknown backend, target, parameter, pass, tensor to cut at);

@@ -10,7 +10,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "circuit_estimate/model_view.h"
 #include "fold/ir/layout.h"
@@ -280,14 +279,6 @@ std::string Describe(const Graph& graph, ValueId input) {
                       graph.DeclaredShape(input).ToString());
 }
 
-absl::StatusOr<const Backend*> BackendNamed(const std::string& name) {
-  if (const Backend* backend = FindBackend(name)) return backend;
-  std::vector<absl::string_view> names;
-  for (const Backend* known : AllBackends()) names.push_back(known->name());
-  return absl::InvalidArgumentError(
-      absl::StrCat("no backend '", name, "'; there are ", absl::StrJoin(names, ", ")));
-}
-
 // "key=value" of `assignments` that `backend` has.
 std::vector<std::string> ParametersOf(const Backend& backend,
                                       const std::vector<std::string>& assignments) {
@@ -322,13 +313,12 @@ absl::StatusOr<ReportModel> MakeReportModel(const LoadedModel& model, const std:
     out.backend = backend;
     out.parameters = parameters.values();
     const bool as_dsperse = options.prepare.plan.policy == Policy::kDsperse;
-    out.target = !options.prepare.target.empty() ? options.prepare.target
-                 : as_dsperse                    ? "none"
-                                                 : std::string(DefaultTarget(backend_name));
+    PrepareOptions for_backend = options.prepare;
+    for_backend.backend = backend_name;
+    for_backend.parameters = own;
+    out.target = LoweringTarget(for_backend);
     for (int stage = 0; stage < kReportStages; ++stage) {
-      ColumnRequest request{&model, backend, &parameters, options.prepare, out.target};
-      request.prepare.backend = backend_name;
-      request.prepare.parameters = own;
+      ColumnRequest request{&model, backend, &parameters, for_backend, out.target};
       request.prepare.fold = stage != kAsItCame;
       request.prepare.lower = stage != kAsItCame;
       // As it came, but for one thing: what DSperse's policy does to a model, it does to all columns.

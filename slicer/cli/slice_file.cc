@@ -26,10 +26,11 @@ absl::StatusOr<PassList> PassesOf(const PrepareOptions& options) {
   return ParsePassList(given.empty() && options.plan.policy == Policy::kDsperse ? "dsperse" : given);
 }
 
+// Named, as it is the backend's default otherwise. Not so under the policy dsperse, which lowers for nothing and has
+// slices judged by jstprove unless a target is named.
 std::string TargetOf(const PrepareOptions& options) {
-  if (!options.target.empty()) return options.target;
-  if (options.plan.policy == Policy::kDsperse) return "";  // judged by jstprove, lowered for nothing
-  return std::string(DefaultTarget(options.backend));
+  const bool judged_by_default = options.target.empty() && options.plan.policy == Policy::kDsperse;
+  return judged_by_default ? "" : LoweringTarget(options);
 }
 
 // All that decides about the bytes of the directory.
@@ -47,8 +48,7 @@ absl::StatusOr<Json> OptionsOf(const SliceJob& job) {
       {"assumed", prepare.lift.assumed ? Json(*prepare.lift.assumed) : Json(nullptr)},
       {"given", prepare.lift.given}};
   options["backend"] = prepare.backend;
-  const Backend* backend = FindBackend(prepare.backend);
-  if (backend == nullptr) return absl::InvalidArgumentError(absl::StrCat("no backend '", prepare.backend, "'"));
+  DSPERSE_ASSIGN_OR_RETURN(const Backend* backend, BackendNamed(prepare.backend));
   Parameters parameters(backend->parameters());
   for (const std::string& p : prepare.parameters) DSPERSE_RETURN_IF_ERROR(parameters.Set(p));
   Json& values = options["parameters"] = Json::array();

@@ -301,7 +301,7 @@ TEST_F(PrepareTest, AnySumOfMultiplyAddsIsWarnedOf) {
                          " { a = MatMul(x, v) b = MatMul(a, w) c = MatMul(b, v) y = MatMul(c, w) }"),
               options);
   ASSERT_TRUE(prepared.ok()) << prepared.status();
-  EXPECT_THAT(prepared->warnings, ::testing::Contains(HasSubstr("18446744073709 million multiply-adds")));
+  EXPECT_THAT(prepared->warnings, ::testing::Contains(HasSubstr("18446744073709 million products")));
 }
 
 // Nothing to make a zero of: not folded, a slice may hold a comparison and no input.
