@@ -7,28 +7,22 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "circuit_estimate/backend.h"
-#include "circuit_estimate/estimate_graph.h"
 #include "fold/ops/compare.h"
 #include "fold/ops/interpreter.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "onnx/onnx_pb.h"
-#include "slicer/extract.h"
-#include "slicer/metadata.h"
 #include "slicer/prepare.h"
-#include "slicer/verify_slices.h"
-#include "tests/support/files.h"
+#include "tests/slicer/written_slices.h"
 #include "tests/support/parse.h"
-#include "tests/support/temp_dir.h"
 
 namespace dsperse {
 namespace {
 
+using ::dsperse::testing::ExpectPricesOfTheFiles;
 using ::dsperse::testing::Ops;
 using ::dsperse::testing::ParseGraph;
-using ::dsperse::testing::ReadAll;
-using ::dsperse::testing::TempDir;
+using ::dsperse::testing::WriteAndLoad;
+using ::dsperse::testing::WrittenSlices;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -86,25 +80,18 @@ TEST(Lift, ASliceBeginsWithNodesThatWidenTheBoundAndKeepEveryBit) {
   PrepareOptions options;
   options.plan.policy = Policy::kWhole;
   options.lift.assumed = 60;
-  const auto prepared = Prepare(ParseGraph("g (float[8] x) => (float[8] y) { y = Add(x, x) }"), options);
-  ASSERT_TRUE(prepared.ok()) << prepared.status();
-  TempDir dir;
-  ASSERT_TRUE(WriteSlices(*prepared, dir.File("s")).ok());
-  const auto slices = LoadSlices(dir.File("s"));
-  ASSERT_TRUE(slices.ok()) << slices.status();
-  const Graph& graph = slices->slices[0].graph;
+  const WrittenSlices written = WriteAndLoad("g (float[8] x) => (float[8] y) { y = Add(x, x) }", options);
+  const Graph& graph = written.slices.slices[0].graph;
   EXPECT_EQ(Ops(graph), "Sub Add Add Add Add Add Sub Add");
-  EXPECT_EQ(Ops(slices->whole.graph), "Add");
+  EXPECT_EQ(Ops(written.slices.whole.graph), "Add");
   EXPECT_EQ(DerivedBound(graph, "x_lifted"), 65);
-  EXPECT_EQ(prepared->plan.slices[0].lifts[0].bound(), 65);
+  EXPECT_EQ(written.prepared.plan.slices[0].lifts[0].bound(), 65);
 
   // The value itself: −0, denormals and the largest floats too.
-  absl::StatusOr<Graph> lifted = graph.Clone();
-  ASSERT_TRUE(lifted.ok());
   const float most = std::numeric_limits<float>::max(), tiny = std::numeric_limits<float>::denorm_min();
   const Tensor x = Tensor::Of<float>({8}, {0.0f, -0.0f, 1.5f, -2.25f, most / 2, -most / 2, tiny, -3 * tiny});
-  const auto chained = RunSlices(*slices, {x});
-  const auto whole = RunGraph(slices->whole.graph, {x});
+  const auto chained = RunSlices(written.slices, {x});
+  const auto whole = RunGraph(written.slices.whole.graph, {x});
   ASSERT_TRUE(chained.ok() && whole.ok());
   EXPECT_TRUE(*SameBits((*chained)[0], (*whole)[0]));
 }
@@ -113,27 +100,20 @@ TEST(Lift, NamesOfTheModelStayItsOwn) {
   PrepareOptions options;
   options.plan.policy = Policy::kWhole;
   options.lift.assumed = 3;
-  const auto prepared = Prepare(ParseGraph(R"(
-    g (float[2] x, float[2] x_minus_itself) => (float[2] x_lifted) { x_lifted = Mul(x, x_minus_itself) })"),
-                                options);
-  ASSERT_TRUE(prepared.ok()) << prepared.status();
-  TempDir dir;
-  ASSERT_TRUE(WriteSlices(*prepared, dir.File("s")).ok());
-  const auto slices = LoadSlices(dir.File("s"));
-  ASSERT_TRUE(slices.ok()) << slices.status();
-  const auto wrong = CheckSlices(*slices);
+  const WrittenSlices written = WriteAndLoad(
+      "g (float[2] x, float[2] x_minus_itself) => (float[2] x_lifted) { x_lifted = Mul(x, x_minus_itself) }",
+      options);
+  const auto wrong = CheckSlices(written.slices);
   ASSERT_TRUE(wrong.ok());
   EXPECT_THAT(*wrong, IsEmpty());
-  EXPECT_EQ(Ops(slices->slices[0].graph), "Sub Add Sub Sub Add Sub Mul");
+  EXPECT_EQ(Ops(written.slices.slices[0].graph), "Sub Add Sub Sub Add Sub Mul");
   // The compiler looks up the shape of every value there.
-  const auto metadata = DecodeMetadata(ReadAll(dir.File("s/metadata.msgpack")));
-  ASSERT_TRUE(metadata.ok()) << metadata.status();
   for (const char* name : {"x_minus_itself_", "x_zero_1", "x_lifted_", "x_minus_itself_lifted"}) {
-    EXPECT_THAT(metadata->traced_shapes, Contains(Pair(name, Dims{2}))) << name;
-    EXPECT_THAT(metadata->traced_types, Contains(Pair(name, 1))) << name;
+    EXPECT_THAT(written.metadata.traced_shapes, Contains(Pair(name, Dims{2}))) << name;
+    EXPECT_THAT(written.metadata.traced_types, Contains(Pair(name, 1))) << name;
   }
   const Tensor a = Tensor::Of<float>({2}, {3, -5}), b = Tensor::Of<float>({2}, {7, 0.5});
-  const auto result = RunSlices(*slices, {a, b});
+  const auto result = RunSlices(written.slices, {a, b});
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_TRUE(*SameBits((*result)[0], Tensor::Of<float>({2}, {21, -2.5})));
 }
@@ -215,39 +195,13 @@ TEST(Lift, IsToldOf) {
 
 // The planner's price of a slice, before there are lifts, is that of the file with its lifts.
 TEST(Lift, ThePlannersPriceIsThatOfTheFile) {
-  const Backend* backend = FindBackend("jstprove_expander");
   for (double assumed : {1.0, 3.0, 1000.0, 1e6}) {
     SCOPED_TRACE(assumed);
     PrepareOptions options = Layers();
     options.lift.assumed = assumed;
-    const auto prepared = Prepare(ParseGraph(kTwoConvs), options);
-    ASSERT_TRUE(prepared.ok()) << prepared.status();
-    TempDir dir;
-    ASSERT_TRUE(WriteSlices(*prepared, dir.File("s")).ok());
-    const auto slices = LoadSlices(dir.File("s"));
-    ASSERT_TRUE(slices.ok()) << slices.status();
-    ASSERT_GE(slices->slices.size(), 2u);
-    const Facts& facts = *prepared->facts;
-    ModelView view(prepared->graph.get(), const_cast<Facts*>(&facts));
-    view.set_entry_bounds(prepared->entry_bounds);
-    view.set_narrow_bounds(prepared->narrow_bounds);
-    for (size_t i = 0; i < slices->slices.size(); ++i) {
-      const Slice& slice = prepared->plan.slices[i];
-      const Graph& graph = slices->slices[i].graph;
-      Facts own(&graph);
-      const auto estimate = EstimateGraph(graph, own, *backend, Parameters(backend->parameters()));
-      ASSERT_TRUE(estimate.ok()) << estimate.status();
-      EXPECT_EQ(slice.price, estimate->TotalOf("constraints")) << i;
-      EXPECT_EQ(slice.bits, estimate->bits) << i;
-      const Range range = MakeRange(view, prepared->plan.order, static_cast<size_t>(slice.begin),
-                                    static_cast<size_t>(slice.end));
-      const auto counts = backend->CountRange(view, range, Parameters(backend->parameters()));
-      ASSERT_TRUE(counts.ok()) << counts.status();
-      for (size_t k = 0; k < backend->metrics().size(); ++k) {
-        EXPECT_EQ(counts->total.values[k].value(), estimate->total.values[k].value())
-            << i << " " << backend->metrics()[k].name;
-      }
-    }
+    const WrittenSlices written = WriteAndLoad(kTwoConvs, options);
+    ASSERT_GE(written.slices.slices.size(), 2u);
+    ExpectPricesOfTheFiles(written);
   }
 }
 

@@ -8,28 +8,24 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "circuit_estimate/backend.h"
-#include "circuit_estimate/estimate_graph.h"
 #include "fold/ops/compare.h"
 #include "fold/ops/interpreter.h"
 #include "fold/ops/sample_inputs.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "slicer/lifts.h"
-#include "slicer/metadata.h"
 #include "slicer/prepare.h"
-#include "slicer/verify_slices.h"
-#include "tests/support/files.h"
+#include "tests/slicer/written_slices.h"
 #include "tests/support/parse.h"
-#include "tests/support/temp_dir.h"
 
 namespace dsperse {
 namespace {
 
+using ::dsperse::testing::ExpectPricesOfTheFiles;
 using ::dsperse::testing::Ops;
 using ::dsperse::testing::ParseGraph;
-using ::dsperse::testing::ReadAll;
-using ::dsperse::testing::TempDir;
+using ::dsperse::testing::WriteAndLoad;
+using ::dsperse::testing::WrittenSlices;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -50,22 +46,6 @@ std::string Chain(int layers, int side = 3) {
     last = result;
   }
   return text + " }";
-}
-
-struct Written {
-  Prepared prepared;
-  LoadedSlices slices;
-  std::string metadata;
-};
-
-Written Write(const std::string& model, const PrepareOptions& options) {
-  auto prepared = Prepare(ParseGraph(model), options);
-  EXPECT_TRUE(prepared.ok()) << prepared.status();
-  TempDir dir;
-  EXPECT_TRUE(WriteSlices(*prepared, dir.File("s")).ok());
-  auto slices = LoadSlices(dir.File("s"));
-  EXPECT_TRUE(slices.ok()) << slices.status();
-  return {*std::move(prepared), *std::move(slices), ReadAll(dir.File("s/metadata.msgpack"))};
 }
 
 TEST(NarrowTo, HasRoomForTheValueAndForRounding) {
@@ -105,9 +85,9 @@ TEST(Narrowing, LargeNetworksAreCutAtTheMostBitsUnlessTheirSlicesAreBounded) {
 TEST(Narrowing, RelusLetOneSliceHoldAllLayers) {
   PrepareOptions options;
   options.lift.narrow = false;
-  EXPECT_THAT(Write(Chain(8), options).prepared.plan.slices, SizeIs(3));
+  EXPECT_THAT(WriteAndLoad(Chain(8), options).prepared.plan.slices, SizeIs(3));
   options.lift.narrow = true;
-  const Written written = Write(Chain(8), options);
+  const WrittenSlices written = WriteAndLoad(Chain(8), options);
   ASSERT_THAT(written.prepared.plan.slices, SizeIs(1));
   const Slice& slice = written.prepared.plan.slices[0];
   // The first Relu's own bound, 2^20, is wider too.
@@ -130,7 +110,7 @@ TEST(Narrowing, RelusLetOneSliceHoldAllLayers) {
 }
 
 TEST(Narrowing, EveryBitStaysAndShapesAreTraced) {
-  const Written written = Write(Chain(5), {});
+  const WrittenSlices written = WriteAndLoad(Chain(5), {});
   for (uint64_t seed = 0; seed < 4; ++seed) {
     const auto inputs = SampleInputs(written.slices.whole.graph, seed);
     ASSERT_TRUE(inputs.ok());
@@ -139,19 +119,17 @@ TEST(Narrowing, EveryBitStaysAndShapesAreTraced) {
     ASSERT_TRUE(chained.ok() && whole.ok()) << chained.status() << whole.status();
     EXPECT_TRUE(*SameBits((*chained)[0], (*whole)[0]));
   }
-  const auto metadata = DecodeMetadata(written.metadata);
-  ASSERT_TRUE(metadata.ok());
-  EXPECT_THAT(metadata->traced_shapes, Contains(Pair("x_flat", Dims{18})));
-  EXPECT_THAT(metadata->traced_shapes, Contains(Pair("r2_first", Dims{1, 2, 3, 3})));
+  EXPECT_THAT(written.metadata.traced_shapes, Contains(Pair("x_flat", Dims{18})));
+  EXPECT_THAT(written.metadata.traced_shapes, Contains(Pair("r2_first", Dims{1, 2, 3, 3})));
   for (const char* name : {"x_element", "x_element_zero_0", "x_element_zero_15"}) {
-    EXPECT_THAT(metadata->traced_shapes, Contains(Pair(name, Dims{1}))) << name;
-    EXPECT_THAT(metadata->traced_types, Contains(Pair(name, 1))) << name;
+    EXPECT_THAT(written.metadata.traced_shapes, Contains(Pair(name, Dims{1}))) << name;
+    EXPECT_THAT(written.metadata.traced_types, Contains(Pair(name, 1))) << name;
   }
 }
 
 TEST(Narrowing, OnlyWhereTheBoundIsWider) {
   // 1,025 times 2 is below 65,536.
-  const Written written = Write(
+  const WrittenSlices written = WriteAndLoad(
       "g (float[1,1,2,2] x) => (float[1,1,2,2] y) <float[1,1,1,1] w = {2}> "
       "{ c = Conv <kernel_shape = [1, 1]> (x, w) y = Relu(c) }",
       {});
@@ -162,7 +140,7 @@ TEST(Narrowing, OnlyWhereTheBoundIsWider) {
 TEST(Narrowing, GivenAndProvenBoundsDecideWhereTheyAreKnown) {
   PrepareOptions options;
   options.lift.given["c1"] = 3;
-  Written written = Write(Chain(4), options);
+  WrittenSlices written = WriteAndLoad(Chain(4), options);
   // Behind it the compiler's own bound is narrow enough for a layer.
   ASSERT_THAT(written.prepared.plan.slices[0].narrowings, SizeIs(3));
   EXPECT_EQ(written.prepared.plan.slices[0].narrowings[1].to.bound(), 4);
@@ -170,16 +148,16 @@ TEST(Narrowing, GivenAndProvenBoundsDecideWhereTheyAreKnown) {
   // Nothing assumed, nothing proven: no value begins anew.
   options = {};
   options.lift.assumed.reset();
-  EXPECT_THAT(Write(Chain(3), options).prepared.plan.slices[0].narrowings, IsEmpty());
+  EXPECT_THAT(WriteAndLoad(Chain(3), options).prepared.plan.slices[0].narrowings, IsEmpty());
   // Proven ones count.
   options.fold_options.input_ranges = {"-0.0001,0.0001"};
-  written = Write(Chain(3), options);
+  written = WriteAndLoad(Chain(3), options);
   ASSERT_FALSE(written.prepared.plan.slices[0].narrowings.empty());
   EXPECT_EQ(written.prepared.plan.slices[0].narrowings[0].to.source, BoundSource::kProven);
   // Assumed of what enters, so also of what is inside.
   options = {};
   options.lift.assumed = 1e6;
-  written = Write(Chain(4), options);
+  written = WriteAndLoad(Chain(4), options);
   ASSERT_FALSE(written.prepared.plan.slices[0].narrowings.empty());
   EXPECT_EQ(written.prepared.plan.slices[0].narrowings[0].to.bound(), 1 << 20);
 }
@@ -187,27 +165,10 @@ TEST(Narrowing, GivenAndProvenBoundsDecideWhereTheyAreKnown) {
 // JSTprove bounds the result of a comparison by its first operand: Max(sigmoid(x), x) was proven with other values.
 // The planner's price, before anything is written, is that of the file.
 TEST(Comparisons, ThePlannersPriceIsThatOfTheFile) {
-  const Backend* backend = FindBackend("jstprove_expander");
   for (const std::string& model :
        {Chain(6), std::string("g (float[4] x) => (float[4] y) { t = Add(x, x) m = Max(x, t) y = Relu(m) }")}) {
     SCOPED_TRACE(model);
-    const Written written = Write(model, {});
-    ModelView view(written.prepared.graph.get(), written.prepared.facts.get());
-    view.set_entry_bounds(written.prepared.entry_bounds);
-    view.set_narrow_bounds(written.prepared.narrow_bounds);
-    const Slice& slice = written.prepared.plan.slices[0];
-    const Graph& graph = written.slices.slices[0].graph;
-    Facts own(&graph);
-    const auto estimate = EstimateGraph(graph, own, *backend, Parameters(backend->parameters()));
-    ASSERT_TRUE(estimate.ok()) << estimate.status();
-    EXPECT_EQ(slice.bits, estimate->bits);
-    const Range range = MakeRange(view, written.prepared.plan.order, static_cast<size_t>(slice.begin),
-                                  static_cast<size_t>(slice.end));
-    const auto counts = backend->CountRange(view, range, Parameters(backend->parameters()));
-    ASSERT_TRUE(counts.ok()) << counts.status();
-    for (size_t k = 0; k < backend->metrics().size(); ++k) {
-      EXPECT_EQ(counts->total.values[k].value(), estimate->total.values[k].value()) << backend->metrics()[k].name;
-    }
+    ExpectPricesOfTheFiles(WriteAndLoad(model));
   }
 }
 
