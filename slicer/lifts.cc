@@ -3,14 +3,6 @@
 #include <algorithm>
 
 namespace dsperse {
-namespace {
-
-bool HoldsFloats(DType type) {
-  return type == DType::kFloat || type == DType::kDouble || type == DType::kFloat16;
-}
-
-}  // namespace
-
 std::optional<Lifts::Known> Lifts::Least(ValueId value, std::optional<double> assumed) {
   std::optional<Known> least;
   auto consider = [&](double magnitude, BoundSource from) {
@@ -29,7 +21,7 @@ std::optional<Lifts::Known> Lifts::Least(ValueId value, std::optional<double> as
 }
 
 Lift Lifts::Of(ValueId value) {
-  if (!HoldsFloats(facts_.TypeOf(value))) return {};
+  if (!IsFloat(facts_.TypeOf(value))) return {};
   const std::optional<Known> least = Least(value, options_.assumed);
   return least ? LiftFor(least->magnitude, least->source) : Lift();
 }

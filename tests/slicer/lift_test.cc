@@ -165,12 +165,13 @@ TEST(Lift, OnlySlicesThatAreLoweredAndProvenForJstproveAreLifted) {
 
 TEST(Lift, OnlyFloatsGetWider) {
   const Graph graph = ParseGraph(R"(
-    g (int64[2] i, float[3] x, double[2] d) => (float[2] y) { y = Gather(x, i) })");
+    g (int64[2] i, float[3] x, double[2] d, bfloat16[2] b) => (float[2] y) { y = Gather(x, i) })");
   Facts facts(&graph);
   const InputRanges none;
   Lifts lifts(&graph, &facts, &none, {});
   EXPECT_EQ(lifts.Of(graph.FindValue("x")).bound(), 1025);
   EXPECT_EQ(lifts.Of(graph.FindValue("d")).bound(), 1025);
+  EXPECT_EQ(lifts.Of(graph.FindValue("b")).bound(), 1025);
   EXPECT_EQ(lifts.Of(graph.FindValue("i")).bound(), 1);
 }
 
