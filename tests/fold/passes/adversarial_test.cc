@@ -33,6 +33,7 @@ using ::dsperse::testing::RunPass;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // ---- a constant that broadcasts the data, before an operator that would absorb it ----
 
@@ -218,6 +219,42 @@ TEST(ChangedFile, IsAnError) {
   const absl::StatusOr<bool> changed = EliminateRedundantTransposes().Run(model->graph, context);
   EXPECT_EQ(changed.status().code(), absl::StatusCode::kFailedPrecondition) << changed.status();
 }
+
+// ---- one constant in several places ----
+
+class OneConstant : public ::testing::TestWithParam<const char*> {};
+
+// The harness compares the results; a BatchNormalization that stayed would be one that was not dared.
+TEST_P(OneConstant, IsScaledForItsReaderOnly) {
+  Graph graph = ParseGraph(GetParam());
+  RunFold(graph);
+  EXPECT_THAT(Ops(graph), Not(HasSubstr("BatchNormalization")));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Models, OneConstant,
+    ::testing::Values(
+        // All four parameters and the bias.
+        "g (float[1, 1, 3, 3] x) => (float[1, 2, 3, 3] z) <float[2, 1, 1, 1] w = {1, 3}, float[2] p = {0.5, 2}>"
+        " { y = Conv(x, w, p) z = BatchNormalization(y, p, p, p, p) }",
+        // A parameter that is a result of the model, and one that a body reads.
+        "g (float[1, 1, 3, 3] x, bool t) => (float[1, 2, 3, 3] z, float[2] p, float[2] r)"
+        " <float[2, 1, 1, 1] w = {1, 3}, float[2] p = {0.5, 2}, float[2] q = {1, 4}>"
+        " { y = Conv(x, w) z = BatchNormalization(y, p, q, q, p)"
+        "   r = If(t) <then_branch = h () => (float[2] u) { u = Neg(q) },"
+        "              else_branch = e () => (float[2] v) { v = Identity(p) }> }",
+        // The weight of two layers, scaled once by each of its own axes.
+        "g (float[3, 2] x) => (float[3, 2] z) <float[2, 2] w = {1, 3, 5, 7}, float[2] p = {0.5, 2}, float[2] q = {1, 4}>"
+        " { a = MatMul(x, w) b = BatchNormalization(a, p, q, q, p) c = Gemm<transB = 1>(b, w) "
+        "   z = BatchNormalization(c, q, p, p, q) }",
+        // A Gemm's weight that is its C too.
+        "g (float[2, 2] x) => (float[2, 2] z) <float[1, 2] w = {3, 5}, float[2] p = {0.5, 2}>"
+        " { n = ReduceSum<keepdims = 1>(x, k) y = Gemm(n, w, w) z = BatchNormalization(y, p, p, p, p)"
+        "   k = Constant<value_ints = [1]>() }",
+        // A step's constant on both sides of the layer.
+        "g (float[1, 2, 3, 3] x) => (float[1, 2, 3, 3] z)"
+        " <float[2, 2, 1, 1] w = {1, 3, 5, 7}, float[2, 1, 1] c = {2, 4}, float[2] p = {0.5, 2}>"
+        " { s = Mul(x, c) y = Conv(s, w) t = Add(c, y) u = Sub(c, t) z = BatchNormalization(u, p, p, p, p) }"));
 
 // ---- pools ----
 
