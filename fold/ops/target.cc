@@ -300,6 +300,10 @@ std::string JstproveLayerNormalization(const Graph& graph, const NodeView& node,
   return "";
 }
 
+std::string JstproveGelu(const Graph&, const NodeView& node, Facts&) {
+  return node.String("approximate", "none") == "tanh" ? "" : "approximate is not tanh";
+}
+
 std::string JstproveSoftmax(const Graph&, const NodeView& node, Facts&) {
   return node.opset() < 13 ? "Softmax before opset 13 is refused" : "";
 }
@@ -338,6 +342,7 @@ constexpr TargetRow kJstprove[] = {
     {"Expand", "constant shape", &ConstantOperands},
     {"Flatten", ""},
     {"Gather", "constant indices, an axis of at least 0", &JstproveGather},
+    {"Gelu", "approximate = tanh", &JstproveGelu},
     {"Gemm", "with a C of rank 1, B and C constant, alpha and beta 1", &JstproveGemm},
     {"GlobalAveragePool", ""},
     {"HardSwish", ""},
