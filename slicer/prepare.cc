@@ -100,6 +100,24 @@ absl::Status FindComparisons(const Backend& backend, const Parameters& parameter
   return absl::OkStatus();
 }
 
+// Nodes that count as 0 because the backend has no price for them.
+absl::Status CountUnpriced(const Backend& backend, const Parameters& parameters, Prepared* prepared) {
+  ModelView view(prepared->graph.get(), prepared->facts.get());
+  view.set_entry_bounds(prepared->entry_bounds);
+  view.set_narrow_bounds(prepared->narrow_bounds);
+  for (Slice& slice : prepared->plan.slices) {
+    if (slice.provable || !slice.arithmetic) continue;
+    const Range range = MakeRange(view, prepared->plan.order, static_cast<size_t>(slice.begin),
+                                  static_cast<size_t>(slice.end));
+    DSPERSE_ASSIGN_OR_RETURN(const RangeCounts counts, backend.CountRange(view, range, parameters));
+    for (const NodeCounts& node : counts.nodes) {
+      slice.unpriced_nodes +=
+          !node.unsupported.empty() && node.counts.values[backend.price_metric()].value() == 0;
+    }
+  }
+  return absl::OkStatus();
+}
+
 std::string AccountText(const Prepared& prepared, const Extractor& extractor) {
   return SlicesJson(*prepared.graph, *prepared.facts, prepared.plan, prepared.plan_options, extractor)
              .dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
@@ -203,6 +221,7 @@ absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options) {
   if (known != nullptr) {
     DSPERSE_RETURN_IF_ERROR(FindComparisons(*backend, parameters, *known->lifts, &out));
   }
+  DSPERSE_RETURN_IF_ERROR(CountUnpriced(*backend, parameters, &out));
   Warn(&out);
   return out;
 }
