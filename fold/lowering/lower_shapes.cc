@@ -13,6 +13,16 @@ namespace {
 
 constexpr int64_t kExpand = 8;  // the opset that has it
 
+// Does a value of these sizes expand to `made`? A file may declare a result that it can't have.
+bool ExpandsTo(const std::optional<Dims>& dims, const Dims& made) {
+  if (!dims || dims->size() > made.size()) return false;
+  const size_t ahead = made.size() - dims->size();
+  for (size_t i = 0; i < dims->size(); ++i) {
+    if ((*dims)[i] != 1 && (*dims)[i] != made[i + ahead]) return false;
+  }
+  return true;
+}
+
 Matched<Rewrite> MatchOrder(const NodeView& node, Facts& facts) {
   if (!TakesShapeOfAnother(node, facts)) return NoMatch<Rewrite>();
   for (ValueId operand : node.inputs()) {
@@ -21,6 +31,7 @@ Matched<Rewrite> MatchOrder(const NodeView& node, Facts& facts) {
   }
   const std::string op(node.op_type());
   const std::optional<Dims> made = facts.StaticShape(node.output(0));
+  if (!ExpandsTo(facts.StaticShape(node.input(0)), *made)) return NoMatch<Rewrite>("its result has another shape than its operands give");
   if (facts.StaticShape(node.input(1)) != made) {
     if (node.opset() < kExpand) {
       return NoMatch<Rewrite>(absl::StrCat("Expand is there from opset 8 on, the model has ", node.opset()));
