@@ -30,12 +30,6 @@ bool BeginsALayer(absl::string_view op) {
 }
 
 // Shapes and constants only: nothing to prove, and nothing to lose.
-bool MovesData(const Graph& graph, const Target* target, NodeId n) {
-  const NodeView node = graph.node(n);
-  return node.Is("Constant") || node.Is("ConstantOfShape") || node.Is("Shape") ||
-         (target != nullptr && target->MovesData(node));
-}
-
 class Planner {
  public:
   Planner(const Graph& graph, Facts& facts, RangePricer& pricer, const PlanOptions& options)
@@ -98,7 +92,7 @@ class Planner {
 
   NodeKind KindOf(NodeId n) {
     if (LeftOut(n)) return NodeKind::kUnprovable;
-    if (MovesData(graph_, options_.target, n)) return NodeKind::kMovement;
+    if (OnlyMovesData(graph_, options_.target, n)) return NodeKind::kMovement;
     if (!WhyNot(n).empty()) return NodeKind::kUnprovable;
     // What the backend itself refuses, alone in a slice, can't be proven either.
     pricer_.Begin();
@@ -193,7 +187,7 @@ class Planner {
     for (int p = begin; p < end; ++p) {
       const NodeId n = sequence.node(p);
       range = pricer_.Extend(n);
-      if (!MovesData(graph_, options_.target, n)) slice.arithmetic = true;
+      if (!OnlyMovesData(graph_, options_.target, n)) slice.arithmetic = true;
       if (slice.reason.empty()) {
         if (const std::string why = WhyNot(n); !why.empty()) {
           const NodeView node = graph_.node(n);
@@ -202,11 +196,14 @@ class Planner {
         }
       }
     }
-    slice.node_price = range.price;
-    slice.bits = range.bits;
-    slice.exact = range.exact;
-    slice.price = SlicePrice(range.price, slice.input_elements, slice.output_elements,
-                             pricer_.slice_prices());
+    // No circuit is made of what only moves data.
+    if (slice.arithmetic) {
+      slice.node_price = range.price;
+      slice.bits = range.bits;
+      slice.exact = range.exact;
+      slice.price = SlicePrice(range.price, slice.input_elements, slice.output_elements,
+                               pricer_.slice_prices());
+    }
     if (slice.reason.empty() && range.bits > options_.max_bits) {
       slice.reason = absl::StrCat("a value needs ", range.bits, " bits, more than ", options_.max_bits);
     }
@@ -257,6 +254,12 @@ absl::StatusOr<Plan> MakePlan(const Graph& graph, Facts& facts, RangePricer& pri
   DSPERSE_ASSIGN_OR_RETURN(Plan plan, Planner(graph, facts, pricer, options).Run());
   DSPERSE_RETURN_IF_ERROR(CheckPlan(graph, plan));
   return plan;
+}
+
+bool OnlyMovesData(const Graph& graph, const Target* target, NodeId n) {
+  const NodeView node = graph.node(n);
+  return node.Is("Constant") || node.Is("ConstantOfShape") || node.Is("Shape") ||
+         (target != nullptr && target->MovesData(node));
 }
 
 absl::Status CheckPlan(const Graph& graph, const Plan& plan) {

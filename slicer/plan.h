@@ -47,6 +47,9 @@ struct PlanOptions {
   std::function<std::optional<uint64_t>(NodeId)> dsperse_estimate;
 };
 
+// Does the node only move data, so that no circuit is made of it by itself? `target` may be null.
+bool OnlyMovesData(const Graph& graph, const Target* target, NodeId node);
+
 struct Slice {
   int begin = 0;  // positions in Plan::order
   int end = 0;
@@ -56,7 +59,7 @@ struct Slice {
   std::vector<Narrowing> narrowings;  // in the order of their nodes. The planner sets none
   int64_t input_elements = 0;
   int64_t output_elements = 0;
-  uint64_t node_price = 0;  // of its nodes
+  uint64_t node_price = 0;  // of its nodes; prices are 0 where no circuit is made
   uint64_t price = 0;       // with boundary and fixed price
   int bits = 0;
   bool exact = true;        // the price

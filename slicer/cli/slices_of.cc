@@ -8,10 +8,14 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "fold/ir/model_file.h"
 #include "fold/ir/status_macros.h"
+#include "fold/ops/target.h"
 #include "nlohmann/json.hpp"
 #include "slicer/cli/read_file.h"
+#include "slicer/plan.h"
+#include "slicer/prepare.h"
 
 namespace dsperse {
 namespace {
@@ -70,6 +74,14 @@ bool IsLazy(const fs::path& directory, const std::vector<fs::path>& files) {
   });
 }
 
+constexpr char kNoCircuit[] = "only moves data: no circuit is made for it";
+
+// Is a circuit made of `nodes` of the main graph, for the target of `backend`?
+bool HasCircuit(const Graph& graph, absl::Span<const NodeId> nodes, const Backend& backend) {
+  const Target* const target = Target::Find(DefaultTarget(backend.name()));
+  return !std::all_of(nodes.begin(), nodes.end(), [&](NodeId n) { return OnlyMovesData(graph, target, n); });
+}
+
 void AddOperators(const std::vector<GroupEstimate>& groups,
                   std::map<std::string, GroupEstimate>* all) {
   for (const GroupEstimate& group : groups) {
@@ -91,11 +103,19 @@ absl::StatusOr<GraphEstimate> FromFiles(const std::vector<fs::path>& files,
   std::map<std::string, GroupEstimate> operators;
   for (size_t i = 0; i < files.size(); ++i) {
     DSPERSE_ASSIGN_OR_RETURN(LoadedModel model, LoadModel(files[i].string(), load));
+    GroupEstimate group;
+    group.name = absl::StrCat("slice_", i);
+    const std::vector<NodeId> nodes = model.graph.Nodes(model.graph.main());
+    if (!HasCircuit(model.graph, nodes, backend)) {
+      group.nodes = static_cast<int64_t>(nodes.size());
+      group.counts = Counts(backend.metrics().size());
+      group.note = kNoCircuit;
+      all.slices.push_back(std::move(group));
+      continue;
+    }
     Facts facts(&model.graph);
     DSPERSE_ASSIGN_OR_RETURN(GraphEstimate slice,
                              EstimateGraph(model.graph, facts, backend, parameters));
-    GroupEstimate group;
-    group.name = absl::StrCat("slice_", i);
     group.nodes = static_cast<int64_t>(slice.nodes.size());
     group.counts = slice.total;
     group.bits = slice.bits;
@@ -163,7 +183,17 @@ absl::StatusOr<GraphEstimate> EstimateSlices(const std::string& directory, const
   estimate.note = "of model.onnx between the cuts: the slices have no files yet";
   // The slices' own totals, not the uncut model's.
   estimate.total = Counts(backend.metrics().size());
-  for (const GroupEstimate& slice : estimate.slices) estimate.total += slice.counts;
+  const std::vector<NodeId> order = model.graph.Nodes(model.graph.main());
+  for (size_t i = 0; i < slices.size(); ++i) {
+    GroupEstimate& slice = estimate.slices[i];
+    const auto nodes = absl::MakeConstSpan(order).subspan(static_cast<size_t>(slices[i].begin),
+                                                          static_cast<size_t>(slices[i].end - slices[i].begin));
+    if (!HasCircuit(model.graph, nodes, backend)) {
+      slice.counts = Counts(backend.metrics().size());
+      slice.note = kNoCircuit;
+    }
+    estimate.total += slice.counts;
+  }
   return estimate;
 }
 

@@ -12,7 +12,7 @@ namespace dsperse {
 
 // Estimates each slice of `directory` (metadata.msgpack there) as a circuit of its own, from its file; where DSperse
 // has yet to make the files (`slice --lazy`), as a range of nodes of model.onnx between the slice points, with a note.
-// The result's totals add the slices up; its nodes are those of all slices. Tiles and splits are not looked at.
+// A slice that only moves data counts as 0: no circuit is made for it. The result's totals add the slices up; its nodes are those of all slices. Tiles and splits are not looked at.
 // InvalidArgument: no slices directory, or one whose metadata doesn't say where slices are. NotFound: a slice's file is
 // missing.
 absl::StatusOr<GraphEstimate> EstimateSlices(const std::string& directory, const Backend& backend,

@@ -308,6 +308,31 @@ TEST(SliceCommand, ANodeWithoutAPriceIsNoNumber) {
   EXPECT_THAT(text.out, HasSubstr("operator Sin is unknown to jstprove"));
 }
 
+// No circuit is made for it, so nothing is paid; all commands say so.
+TEST(SliceCommand, ASliceThatOnlyMovesDataCostsNothing) {
+  TempDir dir;
+  const std::string model = dir.Write("m.onnx", ExportAll(ParseGraph(R"(
+    g (float[1, 4] x) => (float[1, 4] y) <int64[2] s = {2, 2}> {
+      a = Reshape(x, s)
+      b = Transpose(a)
+      y = Flatten<axis=0>(b) })")));
+  for (const char* lazy : {"", "--lazy"}) {
+    std::vector<std::string> arguments = {"slice", model, "-o", dir.File("s")};
+    if (*lazy != '\0') arguments.push_back(lazy);
+    const CliResult text = Cli(arguments);
+    ASSERT_EQ(text.code, 0) << text.err;
+    EXPECT_THAT(text.out, HasSubstr("1 slice, 0 constraints in all, 0 of 0 provable, 1 only move"));
+    const Json account = Json::parse(dir.Read("s/slices.json"));
+    EXPECT_EQ(account["slices"][0]["arithmetic"], false);
+    EXPECT_EQ(account["slices"][0]["price"], 0);
+    EXPECT_EQ(account["totals"]["price"], 0);
+    const Json estimate = Json::parse(Cli({"estimate", dir.File("s"), "--json"}).out);
+    EXPECT_EQ(estimate["totals"]["constraints"], 0);
+    EXPECT_EQ(estimate["slices"][0]["note"], "only moves data: no circuit is made for it");
+    fs::remove_all(dir.File("s"));
+  }
+}
+
 TEST(SliceCommand, NamesTheSlicesOverTheBudget) {
   TempDir dir;
   const CliResult result = Cli({"slice", dir.Write("net.onnx", Net()), "--dry-run", "--budget", "10"});
