@@ -97,7 +97,8 @@ std::vector<LoweringInfo> LoweringsFor(const Target& target) {
     }
     // Only JSTprove has constants at two scales (fixed_point.h).
     if (pass == Instance<LowerSharedScales>() && target.name() != "jstprove") continue;
-    list.push_back({pass, classes.at(pass)});
+    const auto found = classes.find(pass);
+    list.push_back({pass, found == classes.end() ? LoweringClass::kReRounded : found->second});
   }
   return list;
 }

@@ -1,4 +1,6 @@
+#include <fstream>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -258,6 +260,15 @@ TEST(PassesCommand, ListsTheLoweringsOfEachTarget) {
     for (const Json& lowering : list) {
       names.insert(lowering["lowering"].get<std::string>());
       EXPECT_THAT(text, HasSubstr(lowering["summary"].get<std::string>()));
+    }
+  }
+  std::ifstream file(std::string(DSPERSE_TESTS_DIR) + "/../docs/passes.md");
+  std::ostringstream document;
+  document << file.rdbuf();
+  for (const auto& [target, list] : json.items()) {
+    for (const Json& lowering : list) {
+      EXPECT_THAT(document.str(), HasSubstr(absl::StrCat("| `", lowering["lowering"].get<std::string>(), "` | ",
+                                                         lowering["class"].get<std::string>(), " | ")));
     }
   }
   std::set<std::string> all;
