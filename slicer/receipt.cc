@@ -97,7 +97,8 @@ absl::StatusOr<Receipt> ParseReceipt(absl::string_view text, absl::string_view w
   };
   Receipt receipt;
   try {
-    const Json json = Json::parse(text);
+    const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (json.is_discarded()) return wrong("is no JSON");
     if (json.at("tool").at("name").get<std::string>() != kTool) return wrong("of another tool");
     receipt.version = json.at("tool").at("version").get<std::string>();
     // Before the rest is looked at: another version may write it another way.

@@ -60,6 +60,7 @@ INSTANTIATE_TEST_SUITE_P(
                  3,
                  "folder: is a directory"},
         WrongUse{{"estimate", "TMP/folder"}, 3, "metadata.msgpack: is a directory"},
+        WrongUse{{"verify-receipt", "TMP/in.onnx", "TMP/in.onnx"}, 3, "in.onnx: not a receipt: is no JSON"},
         WrongUse{{"slice", "TMP/in.onnx", "--dry-run", "--policy", "points", "--cut", "@TMP/folder"},
                  2,
                  "folder: is a directory"},
