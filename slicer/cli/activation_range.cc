@@ -39,8 +39,8 @@ absl::Status ReadRanges(const std::string& path, LiftOptions* options) {
 void AddActivationRangeFlag(CLI::App& command, std::vector<std::string>& flags) {
   command
       .add_option(kFlag, flags,
-                  "Values that enter slices lie within ±N (1000), unless --input-range proves less; proven: only "
-                  "what it proves. JSTprove proves larger ones as others")
+                  "Values that enter slices lie within ±N (1000) where --input-range proves no less; proven: nothing "
+                  "is assumed. A larger value may be proven as another")
       ->allow_extra_args(false)
       ->type_name("N|NAME=N|@FILE|proven");
 }

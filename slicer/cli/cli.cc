@@ -50,6 +50,12 @@ void AddCommands(const std::vector<std::string>& arguments, CLI::App& app, CliCo
   for (const Command& command : kCommands) command.add(app, context);
 }
 
+// One that takes no control sequences.
+bool TerminalIsDumb() {
+  const char* term = std::getenv("TERM");
+  return term != nullptr && absl::string_view(term) == "dumb";
+}
+
 bool EnvironmentIsSet(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr && *value != '\0';
@@ -135,9 +141,7 @@ int RunAction(CliContext& context) {
 }  // namespace
 
 bool CliContext::colour() const {
-  const char* term = std::getenv("TERM");
-  return streams_.out_is_terminal && !EnvironmentIsSet("NO_COLOR") &&
-         !(term != nullptr && absl::string_view(term) == "dumb");
+  return streams_.out_is_terminal && !EnvironmentIsSet("NO_COLOR") && !TerminalIsDumb();
 }
 
 std::string CliContext::Bold(absl::string_view text) const {
@@ -158,7 +162,7 @@ void CliContext::Note(absl::string_view text) {
 void CliContext::Warning(absl::string_view text) { Note(absl::StrCat("warning: ", text)); }
 
 void CliContext::Progress(absl::string_view text) {
-  if (quiet || !streams_.err_is_terminal) return;
+  if (quiet || !streams_.err_is_terminal || TerminalIsDumb()) return;
   ClearProgress();
   *streams_.err << OneLine(text) << std::flush;
   progress_shown_ = true;
@@ -174,7 +178,11 @@ int RunCli(const std::vector<std::string>& arguments, CliContext::Streams stream
   CLI::App app("Prepares ONNX models for zero-knowledge proving.", kProgram);
   app.set_version_flag("--version", absl::StrCat(kProgram, " ", DSPERSE_VERSION));
   app.add_flag("--quiet", context.quiet, "No notes, warnings or progress on standard error");
-  app.footer(kExitCodeHelp);
+  app.footer(absl::StrCat("Examples:\n"
+                          "  dsperse-slice fold model.onnx -o folded.onnx\n"
+                          "  dsperse-slice slice model.onnx -o slices\n"
+                          "  dsperse-slice slice --help\n\n",
+                          kExitCodeHelp));
   app.require_subcommand(0, 1);
   AddCommands(arguments, app, context);
   for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {

@@ -39,7 +39,7 @@ class CliContext {
   // `text` bold, if colours are on.
   std::string Bold(absl::string_view text) const;
 
-  // One line each, unless --quiet. Progress overwrites itself and shows on a terminal only.
+  // One line each, unless --quiet. Progress overwrites itself and shows on a terminal only, if not with TERM=dumb.
   void Note(absl::string_view text);
   void Warning(absl::string_view text);
   void Progress(absl::string_view text);

@@ -264,6 +264,7 @@ void AddEstimateCommand(CLI::App& app, CliContext& context) {
                                "  dsperse-slice estimate model.onnx --target jstprove --top 10\n"
                                "  dsperse-slice estimate slices --by slice\n"));
   AddModelFlags(*command, flags->model);
+  command->get_option("IN.onnx")->description("The ONNX model to read, or a directory of slices");
   command
       ->add_option("--backend", flags->backend,
                    "jstprove_expander (default), ezkl_halo2, jstprove_remainder, r1cs_circom, "

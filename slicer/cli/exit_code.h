@@ -22,9 +22,9 @@ enum ExitCode : int {
 
 // For `--help`.
 inline constexpr char kExitCodeHelp[] =
-    "Exit codes: 0 done; 2 usage; 3 input missing, unreadable or wrong; 4 valid but not supported; "
-    "5 a limit, or output could not be written; 6 a verification found a difference; 70 our bug; "
-    "128+n signal n.";
+    "Exit codes: 0 done; 2 usage; 3 input missing, unreadable or wrong; 4 valid but not supported;\n"
+    "  5 a limit, or output could not be written; 6 a verification found a difference; 70 our bug;\n"
+    "  128+n signal n.";
 
 // A flag or argument that makes no sense: exit code 2.
 absl::Status UsageError(absl::string_view message);
