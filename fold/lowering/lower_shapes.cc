@@ -53,6 +53,20 @@ Matched<Rewrite> MatchOrder(const NodeView& node, Facts& facts) {
   }});
 }
 
+// `otherwise`: the axis of a node that has none.
+Matched<Rewrite> MatchAxis(const NodeView& node, int64_t otherwise, Facts& facts) {
+  const Shape& shape = facts.ShapeOf(node.input(0));
+  const int64_t axis = node.Int("axis", otherwise);
+  if (axis >= 0) return NoMatch<Rewrite>();
+  if (!shape.has_rank()) return NoMatch<Rewrite>("its rank is not known");
+  const int64_t counted = axis + shape.rank();
+  if (counted < 0) return NoMatch<Rewrite>("it names an axis that isn't there");
+  return Match(Rewrite{"its axis counted from the front", [counted](Rewriter& r) {
+    const absl::Span<const ValueId> inputs = r.anchor().inputs();
+    r.Replace(std::string(r.anchor().op_type()), {inputs.begin(), inputs.end()}, {{"axis", counted}});
+  }});
+}
+
 }  // namespace
 
 absl::StatusOr<Matched<Rewrite>> LowerAddOrder::Match(const Graph&, const NodeView& node, Facts& facts) const {
@@ -66,15 +80,10 @@ absl::StatusOr<Matched<Rewrite>> LowerSubOrder::Match(const Graph&, const NodeVi
 }
 
 absl::StatusOr<Matched<Rewrite>> LowerGatherAxis::Match(const Graph&, const NodeView& node, Facts& facts) const {
-  const Shape& shape = facts.ShapeOf(node.input(0));
-  const int64_t axis = node.Int("axis", 0);
-  if (axis >= 0) return NoMatch<Rewrite>();
-  if (!shape.has_rank()) return NoMatch<Rewrite>("its rank is not known");
-  const int64_t counted = axis + shape.rank();
-  if (counted < 0) return NoMatch<Rewrite>("it names an axis that isn't there");
-  return dsperse::Match(Rewrite{"its axis counted from the front", [counted](Rewriter& r) {
-    r.Replace("Gather", {r.anchor().input(0), r.anchor().input(1)}, {{"axis", counted}});
-  }});
+  return MatchAxis(node, 0, facts);
+}
+absl::StatusOr<Matched<Rewrite>> LowerFlattenAxis::Match(const Graph&, const NodeView& node, Facts& facts) const {
+  return MatchAxis(node, 1, facts);
 }
 
 }  // namespace dsperse

@@ -67,6 +67,7 @@ const std::vector<const Pass*>& Lowerings() {
       Instance<LowerMulOrder>(),
       Instance<LowerSubOrder>(),
       Instance<LowerGatherAxis>(),
+      Instance<LowerFlattenAxis>(),
       // Last: what these make is first offered to fusion, then lowered in the next round.
       Instance<LowerClip>(),
       Instance<LowerFactor>(),

@@ -263,6 +263,34 @@ std::string JstproveReduceSum(const Graph& graph, const NodeView& node, Facts& f
   return absl::StrCat("it sums ", elements, " elements, and the compiler counts the last axis: ", in->back());
 }
 
+std::string JstproveFlatten(const Graph&, const NodeView& node, Facts&) {
+  return node.Int("axis", 1) < 0 ? "its axis is counted from behind" : "";
+}
+
+// Backwards, the compiler takes an end before the first element for the first element, which it leaves out then.
+std::string JstproveSlice(const Graph& graph, const NodeView& node, Facts& facts) {
+  if (std::string why = ConstantOperands(graph, node, facts); !why.empty()) return why;
+  if (!node.input(4).valid()) return "";
+  const absl::StatusOr<std::vector<int64_t>> steps = ToInts(*facts.ConstantOf(node.input(4)));
+  if (!steps.ok()) return "its steps have no numeric value";
+  const bool backwards = std::any_of(steps->begin(), steps->end(), [](int64_t step) { return step < 0; });
+  if (!backwards) return "";
+  const absl::StatusOr<std::vector<int64_t>> ends = ToInts(*facts.ConstantOf(node.input(2)));
+  const std::optional<Dims> in = facts.StaticShape(node.input(0));
+  if (!ends.ok() || !in || ends->size() != steps->size()) return "it runs backwards, by unknown sizes";
+  std::vector<int64_t> axes;
+  if (node.input(3).valid()) {
+    if (absl::StatusOr<std::vector<int64_t>> read = ToInts(*facts.ConstantOf(node.input(3))); read.ok()) axes = *read;
+  }
+  for (size_t i = axes.size(); i < steps->size(); ++i) axes.push_back(static_cast<int64_t>(i));
+  for (size_t i = 0; i < steps->size(); ++i) {
+    const int64_t axis = axes[i] < 0 ? axes[i] + static_cast<int64_t>(in->size()) : axes[i];
+    if (axis < 0 || axis >= static_cast<int64_t>(in->size())) return "it names an axis that isn't there";
+    if ((*steps)[i] < 0 && (*ends)[i] < -(*in)[static_cast<size_t>(axis)]) return "it runs backwards over the first element";
+  }
+  return "";
+}
+
 std::string NearestOnly(const Graph& graph, const NodeView& node, Facts& facts) {
   if (node.String("mode", "nearest") != "nearest") return "mode is not nearest";
   return ConstantOperands(graph, node, facts);
@@ -340,7 +368,7 @@ constexpr TargetRow kJstprove[] = {
     {"Erf", ""},
     {"Exp", ""},
     {"Expand", "constant shape", &ConstantOperands},
-    {"Flatten", ""},
+    {"Flatten", "an axis of at least 0", &JstproveFlatten},
     {"Gather", "constant indices, an axis of at least 0", &JstproveGather},
     {"Gelu", "approximate = tanh", &JstproveGelu},
     {"Gemm", "with a C of rank 1, B and C constant, alpha and beta 1", &JstproveGemm},
@@ -364,7 +392,7 @@ constexpr TargetRow kJstprove[] = {
     {"Reshape", "constant shape", &ConstantOperands},
     {"Resize", "nearest, constant sizes, whole multiples", &JstproveResize},
     {"Sigmoid", ""},
-    {"Slice", "constant bounds", &ConstantOperands},
+    {"Slice", "constant bounds, backwards not over the first element", &JstproveSlice},
     {"Softmax", "from opset 13 on", &JstproveSoftmax},
     {"Split", "constant sizes", &ConstantOperands},
     {"Sqrt", ""},

@@ -72,6 +72,7 @@ INSTANTIATE_TEST_SUITE_P(
              "Reshape Slice Conv Reshape Neg Add"},
         Rule{"ANumberByARow", "g (float[1] a) => (float[3] y) <float[3] c = {2, 4, 5}> { y = Div(a, c) }",
              "Reshape Slice Conv Reshape Mul"},
+        Rule{"AFlattenFromBehind", "g (float[2, 3, 3] x) => (float[6, 3] y) { y = Flatten<axis = -1>(x) }", "Flatten"},
         Rule{"AGatherFromBehind", "g (float[3, 3] x) => (float[3] y) <int64 i = {1}> { y = Gather<axis = -1>(x, i) }", "Gather"}),
     RuleName);
 
@@ -172,6 +173,20 @@ TEST(WindowsTest, LieWithinTheImage) {
   EXPECT_EQ(refused("0, 0, 2, 0", "2, 1"), "a window lies beyond the image");
   EXPECT_EQ(refused("0, 0, 2, 0", "3, 1"), "");
   EXPECT_EQ(refused("0, 0, 0, 3", "1, 1"), "a window lies beyond the image");
+}
+
+// Measured: 'computed length 4 does not match output_shape 5'.
+TEST(SliceTest, EndsBackwardsBehindTheFirstElement) {
+  const auto refused = [](absl::string_view end, absl::string_view step) {
+    Graph graph = ParseGraph(absl::StrCat("g (float[2, 6] x) => (float[2, K] y) <int64[1] s = {4}, int64[1] e = {", end,
+                                          "}, int64[1] a = {-1}, int64[1] p = {", step, "}> { y = Slice(x, s, e, a, p) }"));
+    Facts facts(&graph);
+    return Target::Find("jstprove")->WhyNot(graph, graph.node(FindOpNode(graph, "Slice")), facts);
+  };
+  EXPECT_EQ(refused("6", "1"), "");
+  EXPECT_EQ(refused("0", "-1"), "");
+  EXPECT_EQ(refused("-6", "-2"), "");
+  EXPECT_EQ(refused("-7", "-1"), "it runs backwards over the first element");
 }
 
 TEST(GatherTest, CountsTheSameAxisFromTheFront) {
