@@ -54,6 +54,11 @@ INSTANTIATE_TEST_SUITE_P(
              " float[2] t = {5, 7}, float[2] m = {0.5, 1.5}, float[2] v = {1, 4}>"
              " { w = ConstantOfShape<value = float[1] {2}>(s) a = Conv(x, w) y = BatchNormalization(a, k, t, m, v) }",
              "Conv"},
+        Form{"ABiasOfConstantOfShapeByFactorsThatDiffer", "fuse_conv_batchnorm",
+             "g (float[1, 1, 2, 2] x) => (float[1, 2, 2, 2] y) <int64[1] s = {2}, float[2, 1, 1, 1] w = {2, 3},"
+             " float[2] k = {2, 3}, float[2] t = {5, 7}, float[2] m = {0.5, 1.5}, float[2] v = {1, 4}>"
+             " { b = ConstantOfShape<value = float[1] {2}>(s) a = Conv(x, w, b) y = BatchNormalization(a, k, t, m, v) }",
+             "Conv"},
         Form{"ABatchNormInABranchIsNoReaderToBeGivenACopy", "fuse_conv_batchnorm",
              "g (float[1, 1, 2, 2] x, bool q) => (float[1, 1, 2, 2] y, float[1, 1, 2, 2] z)"
              " <float[1, 1, 1, 1] w = {2}, float[1] c = {8}> { a = Conv(x, w) z = Relu(a)"
