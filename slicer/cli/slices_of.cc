@@ -78,7 +78,9 @@ constexpr char kNoCircuit[] = "only moves data: no circuit is made for it";
 
 // Is a circuit made of `nodes` of the main graph, for the target of `backend`?
 bool HasCircuit(const Graph& graph, absl::Span<const NodeId> nodes, const Backend& backend) {
-  const Target* const target = Target::Find(DefaultTarget(backend.name()));
+  PrepareOptions options;
+  options.backend = std::string(backend.name());
+  const Target* const target = Target::Find(LoweringTarget(options));
   return !std::all_of(nodes.begin(), nodes.end(), [&](NodeId n) { return OnlyMovesData(graph, target, n); });
 }
 
@@ -186,9 +188,9 @@ absl::StatusOr<GraphEstimate> EstimateSlices(const std::string& directory, const
   const std::vector<NodeId> order = model.graph.Nodes(model.graph.main());
   for (size_t i = 0; i < slices.size(); ++i) {
     GroupEstimate& slice = estimate.slices[i];
-    const auto nodes = absl::MakeConstSpan(order).subspan(static_cast<size_t>(slices[i].begin),
-                                                          static_cast<size_t>(slices[i].end - slices[i].begin));
-    if (!HasCircuit(model.graph, nodes, backend)) {
+    const auto of_slice = absl::MakeConstSpan(order).subspan(static_cast<size_t>(slices[i].begin),
+                                                             static_cast<size_t>(slices[i].end - slices[i].begin));
+    if (!HasCircuit(model.graph, of_slice, backend)) {
       slice.counts = Counts(backend.metrics().size());
       slice.note = kNoCircuit;
     }
