@@ -92,6 +92,7 @@ std::vector<LoweringInfo> LoweringsFor(const Target& target) {
   };
   std::vector<LoweringInfo> list;
   for (const Pass* pass : Lowerings()) {
+    if (pass == Instance<LowerConvProducts>() && !target.checks_products()) continue;
     if (const auto* lowering = dynamic_cast<const NodeLowering*>(pass)) {
       if (lowering->MayApply(target)) list.push_back({pass, lowering->lowering_class()});
       continue;
