@@ -79,6 +79,32 @@ absl::StatusOr<Matched<Rewrite>> LowerSubOrder::Match(const Graph&, const NodeVi
   return MatchOrder(node, facts);
 }
 
+absl::StatusOr<Matched<Rewrite>> LowerMatMulBatches::Match(const Graph&, const NodeView& node, Facts& facts) const {
+  const std::optional<Dims> made = facts.StaticShape(node.output(0));
+  std::vector<Dims> wanted;
+  bool expanded[2] = {};
+  for (ValueId operand : node.inputs()) {
+    const std::optional<Dims> dims = facts.StaticShape(operand);
+    if (!dims || !made) return NoMatch<Rewrite>("its shapes are not known");
+    if (dims->size() < 3) return NoMatch<Rewrite>();
+    wanted.emplace_back(made->begin(), made->end() - 2);
+    wanted.back().insert(wanted.back().end(), dims->end() - 2, dims->end());
+    expanded[wanted.size() - 1] = wanted.back() != *dims;
+  }
+  if (!expanded[0] && !expanded[1]) return NoMatch<Rewrite>();
+  if (node.opset() < kExpand) {
+    return NoMatch<Rewrite>(absl::StrCat("Expand is there from opset 8 on, the model has ", node.opset()));
+  }
+  return dsperse::Match(Rewrite{"its batches expanded to one shape", [=](Rewriter& r) {
+    std::vector<ValueId> operands(r.anchor().inputs().begin(), r.anchor().inputs().end());
+    for (size_t i = 0; i < operands.size(); ++i) {
+      if (!expanded[i]) continue;
+      operands[i] = r.Emit("Expand", {operands[i], r.Ints(wanted[i], absl::StrCat("shape_", i))}, absl::StrCat("batches_", i));
+    }
+    r.Replace("MatMul", std::move(operands));
+  }});
+}
+
 absl::StatusOr<Matched<Rewrite>> LowerGatherAxis::Match(const Graph&, const NodeView& node, Facts& facts) const {
   return MatchAxis(node, 0, facts);
 }

@@ -4,12 +4,14 @@
 //                                      a + b → Expand(a) + b, where neither has                       same
 //   lower_sub_order                    a − b → −b + a;  Expand(a) − b                                 same
 //   lower_gather_axis                  Gather along an axis counted from behind: counted from the front   same
+//   lower_matmul_batches               MatMul of unequal batches: each expanded to all of them       same
 //   lower_flatten_axis                 Flatten: likewise                                              same
 //
 // The compiler gives the result of an elementwise operator the shape of its first operand. From shapes it
 // derives the bounds of sums, and it compares the elements of a Reshape: a bound too small proves another number,
 // and too few elements are refused. (Measured.) It counts the axis of a Gather by one number from behind as if
-// the index had an axis, and takes no such axis of a Flatten. None of these costs a constraint.
+// the index had an axis, and takes no such axis of a Flatten. It
+// multiplies batches of matrices of one shape alone. None of these costs a constraint.
 //
 // Applies when the target refuses the node as it is. Declines where shapes are not known, constants are among the
 // operands (lower_constants.h), and before opset 8 where an Expand is needed.
@@ -25,6 +27,7 @@ DSPERSE_NODE_LOWERING(LowerMulOrder, "lower_mul_order", "Mul", kSame, "The opera
 DSPERSE_NODE_LOWERING(LowerSubOrder, "lower_sub_order", "Sub", kSame, "The operand of the result's shape first");
 DSPERSE_NODE_LOWERING(LowerGatherAxis, "lower_gather_axis", "Gather", kSame, "The axis of a Gather counted from the front");
 DSPERSE_NODE_LOWERING(LowerFlattenAxis, "lower_flatten_axis", "Flatten", kSame, "The axis of a Flatten counted from the front");
+DSPERSE_NODE_LOWERING(LowerMatMulBatches, "lower_matmul_batches", "MatMul", kSame, "Batches of a MatMul expanded to one shape");
 
 }  // namespace dsperse
 

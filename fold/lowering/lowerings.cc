@@ -66,6 +66,7 @@ const std::vector<const Pass*>& Lowerings() {
       Instance<LowerAddOrder>(),
       Instance<LowerMulOrder>(),
       Instance<LowerSubOrder>(),
+      Instance<LowerMatMulBatches>(),
       Instance<LowerGatherAxis>(),
       Instance<LowerFlattenAxis>(),
       // Last: what these make is first offered to fusion, then lowered in the next round.

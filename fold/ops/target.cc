@@ -184,8 +184,16 @@ std::string JstproveMatMul(const Graph&, const NodeView& node, Facts& facts) {
   for (int i : {0, 1}) {
     if (facts.ShapeOf(node.input(i)).has_rank() && facts.ShapeOf(node.input(i)).rank() < 2) return "an operand is a vector";
   }
-  if (facts.ConstantOf(node.input(1)) == nullptr) return "";
   const Shape& shape = facts.ShapeOf(node.input(0));
+  const Shape& other = facts.ShapeOf(node.input(1));
+  // Measured: 'leading batch dimensions must match element-wise'; matrices without any serve all of them.
+  if (shape.has_rank() && other.has_rank() && shape.rank() > 2 && other.rank() > 2) {
+    if (shape.rank() != other.rank()) return "its operands have batches of other ranks";
+    for (int i = 0; i + 2 < shape.rank(); ++i) {
+      if (shape.dim(i) != other.dim(i)) return "its operands have batches of other sizes";
+    }
+  }
+  if (facts.ConstantOf(node.input(1)) == nullptr) return "";
   return shape.has_rank() && shape.rank() <= 3 ? "" : "a constant right operand and a left one of a rank above 3";
 }
 
@@ -378,7 +386,7 @@ constexpr TargetRow kJstprove[] = {
     {"InstanceNormalization", "never: refused", &JstproveInstanceNormalization},
     {"LayerNormalization", "constant scale and bias, epsilon 1e-5, one output", &JstproveLayerNormalization},
     {"LeakyRelu", ""},
-    {"MatMul", "no vectors, a constant right operand with a left one of at most rank 3", &JstproveMatMul},
+    {"MatMul", "no vectors, batches of one shape, a constant right operand with a left one of at most rank 3", &JstproveMatMul},
     {"Max", "two operands, the second 0 or bounded by the first", &JstproveMaxMin},
     {"MaxPool", "one output, two spatial axes, dilations 1, no ceil_mode, pads written out",
      &JstproveMaxPool},

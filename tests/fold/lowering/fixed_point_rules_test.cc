@@ -72,6 +72,10 @@ INSTANTIATE_TEST_SUITE_P(
              "Reshape Slice Conv Reshape Neg Add"},
         Rule{"ANumberByARow", "g (float[1] a) => (float[3] y) <float[3] c = {2, 4, 5}> { y = Div(a, c) }",
              "Reshape Slice Conv Reshape Mul"},
+        Rule{"BatchesOfOneShape", "g (float[2, 3, 4] a, float[2, 4, 5] b) => (float[2, 3, 5] y) { y = MatMul(a, b) }", "MatMul"},
+        Rule{"ABatchForAll", "g (float[1, 3, 4] a, float[2, 4, 5] b) => (float[2, 3, 5] y) { y = MatMul(a, b) }", "Expand MatMul"},
+        Rule{"BatchesOfTwoRanks", "g (float[2, 3, 4] a, float[3, 1, 4, 5] b) => (float[3, 2, 3, 5] y) { y = MatMul(a, b) }",
+             "Expand Expand MatMul"},
         Rule{"AFlattenFromBehind", "g (float[2, 3, 3] x) => (float[6, 3] y) { y = Flatten<axis = -1>(x) }", "Flatten"},
         Rule{"AGatherFromBehind", "g (float[3, 3] x) => (float[3] y) <int64 i = {1}> { y = Gather<axis = -1>(x, i) }", "Gather"}),
     RuleName);
@@ -108,6 +112,9 @@ INSTANTIATE_TEST_SUITE_P(
                 R"(<ir_version: 3, opset_import: ["" : 7]> g (float[3] a, float[2, 1] b) => (float[2, 3] y) { y = Add(a, b) })",
                 "Expand is there from opset 8 on, the model has 7"},
         Guarded{"AnOrderOfUnknownShapes", "lower_mul_order", "g (float[3] a, float[N, 3] b) => (float[N, 3] y) { y = Mul(a, b) }"},
+        Guarded{"BatchesBeforeExpand", "lower_matmul_batches",
+                R"(<ir_version: 3, opset_import: ["" : 7]> g (float[1, 3, 4] a, float[2, 4, 5] b) => (float[2, 3, 5] y)
+                { y = MatMul(a, b) })", "Expand is there from opset 8 on, the model has 7"},
         Guarded{"AGatherFromTheFront", "lower_gather_axis",
                 "g (float[3, 3] x) => (float[3] y) <int64 i = {1}> { y = Gather<axis = 1>(x, i) }"},
         Guarded{"MaxBeforeItBroadcasts", "lower_max_width",
