@@ -81,6 +81,12 @@ CASES = {
     "bias_as_scale": ((1, 4, 2, 4), [("Conv", ["x", weights(4, 4, 1, 1), scalar([0.5, -1, 2, 3])], {}),
                                      ("LayerNormalization", ["_", scalar([0.5, -1, 2, 3]), weights(4)], {})]),
     "gemm_row": (ROWS, [("Gemm", ["x", weights(8, 3), weights(1, 3)], {})]),
+    # It drops the first axis of what enters a slice, and gives a sum the shape of its first operand.
+    "reshape_rows": (ROWS, [("Neg", ["x"], {}), ("Reshape", ["_", np.array([4, 4])], {}), ("Mul", ["_", "_"], {})]),
+    "reshape_conv": (IMAGE, [("Conv", ["x", weights(4, 4, 3, 3)], {}), ("Reshape", ["_", np.array([1, 16])], {}), ("Mul", ["_", "_"], {})]),
+    "smaller_first": (ROWS, [("Gather", ["x", np.array([1])], {"axis": 0}), ("Sub", ["_", "x"], {}), ("Reshape", ["_", np.array([4, 4])], {}),
+                             ("Mul", ["_", "_"], {})]),
+    "gather_from_behind": ((4, 4), [("Gather", ["x", np.array(2)], {"axis": -1}), ("Mul", ["_", "_"], {})]),
     "gemm_number": (ROWS, [("Gemm", ["x", weights(8, 3), scalar(0.3)], {})]),
 }
 

@@ -66,8 +66,9 @@ def activations(model, inputs, names):
     return dict(zip(names, session.run(list(names), feed)))
 
 
-def compare(work):
-    """For each proven slice: index, operators, largest |witness − ONNX Runtime| and largest |value|."""
+def compare(work, known=None):
+    """For each proven slice: index, operators, largest |witness − ONNX Runtime| and largest |value|. Where `known` has all
+    values by name, they are compared with instead."""
     work = pathlib.Path(work)
     import onnx
     slices = msgpack.unpackb((work / "slices" / "metadata.msgpack").read_bytes(), strict_map_key=False)["slices"]
@@ -76,19 +77,22 @@ def compare(work):
     proven = [s for s in slices if witnesses[s["index"]].is_file()]
     files = {s["index"]: onnx.load(work / "slices" / s["relative_path"], load_external_data=False) for s in proven}
     names = sorted({o.name for f in files.values() for o in f.graph.output})
-    values = activations(work / "slices" / "model.onnx", inputs, names)
+    values = known if known and all(n in known for n in names) else activations(work / "slices" / "model.onnx", inputs, names)
     rows = []
     for s in proven:
         model = files[s["index"]]
-        wanted = np.concatenate([values[o.name].ravel() for o in model.graph.output]).astype(float)
+        names = [o.name for o in model.graph.output]
+        wanted = np.concatenate([values[n].ravel() for n in names]).astype(float)
         public, scale = public_values(witnesses[s["index"]])
         got = np.array(public[len(public) - wanted.size:], dtype=float) / scale
         difference = np.abs(got - wanted)
+        off = ~(difference <= 1e-3 * max(1.0, float(np.abs(wanted).max())))
         rows.append({
             "index": s["index"],
             "operators": sorted({n.op_type for n in model.graph.node}),
             "elements": int(wanted.size),
-            "wrong": int(np.sum(~(difference <= 1e-3 * max(1.0, float(np.abs(wanted).max()))))),
+            "wrong": int(np.sum(off)),
+            "wrong_outputs": [n for n, part in zip(names, np.split(off, np.cumsum([values[n].size for n in names])[:-1])) if part.any()],
             "error": float(difference.max()),
             "largest": float(np.abs(wanted).max()),
         })
