@@ -280,5 +280,12 @@ INSTANTIATE_TEST_SUITE_P(
                R"(<ir_version: 8, opset_import: ["" : 17, "com.x" : 1]> g (float[2] x) => (float[2] y) { y = com.x.Relu(x) })", 0, 0}),
     Name);
 
+TEST(RangeOfNothing, IsUnbounded) {
+  const Graph graph = ParseGraph("g (float[2] x) => (y) { y = Relu(x) }");
+  const InputRanges inputs;
+  Facts facts(&graph);
+  EXPECT_FALSE(Ranges(&graph, &facts, &inputs).Of(ValueId()).bounded());
+}
+
 }  // namespace
 }  // namespace dsperse
