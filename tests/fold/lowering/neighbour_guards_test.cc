@@ -71,6 +71,26 @@ INSTANTIATE_TEST_SUITE_P(
                   "Conv"}),
     NeighbourName);
 
+#define NORM(epsilon)                                                                                   \
+  "<ir_version: 8, opset_import: [\"\" : 17]> g (float[2, 2] x) => (float[2, 2] y) <float[2] s = {1, 2}>" \
+  " { y = LayerNormalization<epsilon = " epsilon ">(x, s) }"
+
+// x is doubled as often as its factor has digits behind the first.
+INSTANTIATE_TEST_SUITE_P(
+    Epsilons, LoweringNeighbours,
+    ::testing::Values(Neighbour{"OfTwoTimes", NORM("0.0000025"), "Add LayerNormalization"},
+                      Neighbour{"OfFourTimes", NORM("0.000000625"), "Add Add LayerNormalization"},
+                      Neighbour{"OfASixteenth", NORM("0.00256"), "Div LayerNormalization"}),
+    NeighbourName);
+
+INSTANTIATE_TEST_SUITE_P(
+    Gemms, LoweringNeighbours,
+    ::testing::Values(Neighbour{"WithAnAddOfOpset7",
+                                AT_OPSET("7") "g (float[1, 2] x) => (float[1, 2] y) <float[2, 2] w = {1, 2, 3, 4},"
+                                              " float[2] c = {5, 6}> { a = MatMul(x, w) y = Add(a, c) }",
+                                "Gemm"}),
+    NeighbourName);
+
 // x is no constant, though what it is gathered from is.
 TEST(LoweringNeighbour, AFactorOfWhatIsGathered) {
   Graph graph = ParseGraph(
