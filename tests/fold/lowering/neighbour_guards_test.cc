@@ -91,6 +91,14 @@ INSTANTIATE_TEST_SUITE_P(
                                 "Gemm"}),
     NeighbourName);
 
+INSTANTIATE_TEST_SUITE_P(
+    Pools, LoweringNeighbours,
+    ::testing::Values(
+        // As many as side by side would be, but a step apart.
+        Neighbour{"WindowsThatOverlap",
+                  "g (float[1, 1, 4, 4] x) => (float[1, 1, 3, 3] y) { y = AveragePool<kernel_shape = [2, 2]>(x) }", "Conv"}),
+    NeighbourName);
+
 // x is no constant, though what it is gathered from is.
 TEST(LoweringNeighbour, AFactorOfWhatIsGathered) {
   Graph graph = ParseGraph(
