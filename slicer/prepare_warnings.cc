@@ -56,6 +56,21 @@ void WarnOfLargeSlices(Prepared* prepared) {
   }
 }
 
+// The compiler makes circuits of some of them all the same: a LayerNormalization by another epsilon, say.
+void WarnOfUnprovableSlices(Prepared* prepared) {
+  const Target* const target = prepared->plan_options.target;
+  if (target == nullptr || target->name() != kLiftedTarget) return;
+  std::vector<int> unprovable;
+  for (size_t i = 0; i < prepared->plan.slices.size(); ++i) {
+    const Slice& slice = prepared->plan.slices[i];
+    if (slice.arithmetic && !slice.provable) unprovable.push_back(static_cast<int>(i));
+  }
+  if (unprovable.empty()) return;
+  prepared->warnings.push_back(absl::StrCat(
+      "JSTprove can't prove ", SliceList(unprovable, *prepared),
+      ": where `dsperse compile` makes a circuit all the same, its proof may verify and be of another function"));
+}
+
 // How far values inside of slices may reach where that isn't proven.
 void TellOfNarrowings(Prepared* prepared) {
   size_t number = 0;
@@ -132,6 +147,7 @@ void Warn(Prepared* prepared) {
     prepared->warnings.emplace_back(fits.message());
   }
   WarnOfLargeSlices(prepared);
+  WarnOfUnprovableSlices(prepared);
   TellOfInputBounds(prepared);
 }
 

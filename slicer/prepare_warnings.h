@@ -7,7 +7,7 @@
 namespace dsperse {
 
 // Appends the warnings (inputs and outputs that DSperse doesn't serve, a model file or circuits that get too large,
-// slices over the budget, inputs that nothing bounds) and the assumptions (how large values are taken to get where
+// slices over the budget or not provable, inputs that nothing bounds) and the assumptions (how large values are taken to get where
 // that isn't proven). The plan is final.
 void Warn(Prepared* prepared);
 

@@ -304,6 +304,22 @@ TEST_F(PrepareTest, AnySumOfMultiplyAddsIsWarnedOf) {
   EXPECT_THAT(prepared->warnings, ::testing::Contains(HasSubstr("18446744073709 million products")));
 }
 
+// `dsperse compile` reads no epsilon: it makes a circuit of the first node, of another function.
+TEST_F(PrepareTest, SlicesThatAreProvenAsOthersAreWarnedOf) {
+  PrepareOptions options;
+  options.plan.policy = Policy::kPoints;
+  options.plan.cuts = {"n"};
+  const auto warnings = [&](absl::string_view epsilon) {
+    const absl::StatusOr<Prepared> prepared =
+        Prepare(ParseGraph(absl::StrCat("g (float[2, 4] x) => (float[2, 4] y) <float[4] s = {1, 2, 3, 4}, float[4] b = {5, 6, 7, 8}>"
+                                        " { n = LayerNormalization<epsilon = ", epsilon, ">(x, s, b) y = Mul(n, n) }")),
+                options);
+    return prepared.ok() ? prepared->warnings : std::vector<std::string>{prepared.status().ToString()};
+  };
+  EXPECT_THAT(warnings("100.0"), ::testing::Contains(HasSubstr("JSTprove can't prove slice 0: where")));
+  EXPECT_THAT(warnings("0.00001"), ::testing::Not(::testing::Contains(HasSubstr("can't prove"))));
+}
+
 // Nothing to make a zero of: not folded, a slice may hold a comparison and no input.
 TEST_F(PrepareTest, ASliceWithoutInputsIsWritten) {
   PrepareOptions options;
