@@ -29,6 +29,12 @@ bool BeginsALayer(absl::string_view op) {
   return op == "Conv" || op == "ConvTranspose" || op == "Gemm" || op == "MatMul";
 }
 
+// What a layer that was lowered may begin with: a grouped Conv is a Split and a Conv for each group, one of many products
+// patches and a Gemm.
+bool BringsData(absl::string_view op) {
+  return op == "Split" || op == "Reshape" || op == "Pad" || op == "Gather";
+}
+
 // Shapes and constants only: nothing to prove, and nothing to lose.
 class Planner {
  public:
@@ -112,18 +118,29 @@ class Planner {
     return options_.target->WhyNot(graph_, graph_.node(n), facts_);
   }
 
+  // `node`, or the first of the nodes that bring it its first operand.
+  NodeId FirstOfLayer(NodeId node) const {
+    for (ValueId v = graph_.node(node).input(0); v.valid() && graph_.Producer(v).valid();) {
+      const NodeId maker = graph_.Producer(v);
+      if (!BringsData(graph_.node(maker).op_type())) break;
+      node = maker;
+      v = graph_.node(node).input(0);
+    }
+    return node;
+  }
+
   std::vector<int> AtLayers(const Sequence& sequence) const {
     std::vector<int> begins = {0};
     NodeId split;  // the one that the present layer begins with
     for (int p = 0; p < sequence.size(); ++p) {
-      const NodeView node = graph_.node(sequence.node(p));
-      if (!BeginsALayer(node.op_type())) continue;
-      NodeId maker = node.input(0).valid() ? graph_.Producer(node.input(0)) : NodeId();
-      if (!maker.valid() || !graph_.node(maker).Is("Split")) maker = NodeId();
-      if (maker.valid() && maker == split) continue;
-      split = maker;
-      const int begin = maker.valid() ? sequence.MadeAt(node.input(0)) : p;
-      // A Split before the last layer's beginning lies in an earlier slice already.
+      const NodeId node = sequence.node(p);
+      if (!BeginsALayer(graph_.node(node).op_type())) continue;
+      const NodeId first = FirstOfLayer(node);
+      const bool parted = graph_.node(first).Is("Split");
+      if (parted && first == split) continue;
+      split = parted ? first : NodeId();
+      const int begin = first == node ? p : sequence.MadeAt(graph_.node(first).output(0));
+      // What lies before the last layer's beginning is of an earlier slice already.
       begins.push_back(begin >= begins.back() ? begin : p);
     }
     begins.erase(std::unique(begins.begin(), begins.end()), begins.end());

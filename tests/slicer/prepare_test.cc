@@ -10,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "slicer/verify_slices.h"
+#include "tests/support/filled.h"
 #include "tests/support/parse.h"
 #include "tests/support/run_pass.h"
 #include "tests/support/temp_dir.h"
@@ -302,6 +303,22 @@ TEST_F(PrepareTest, AnySumOfMultiplyAddsIsWarnedOf) {
               options);
   ASSERT_TRUE(prepared.ok()) << prepared.status();
   EXPECT_THAT(prepared->warnings, ::testing::Contains(HasSubstr("18446744073709 million products")));
+}
+
+// Not in front of the Gemm: nine times as many elements would cross.
+TEST_F(PrepareTest, ALayerThatIsWrittenAsGemmBeginsWithItsImage) {
+  PrepareOptions options;
+  options.plan.policy = Policy::kLayer;
+  const absl::StatusOr<Prepared> prepared =
+      Prepare(ParseGraph(absl::StrCat("g (float[1,16,6,6] x) => (float[1,16,6,6] y) <", testing::Filled("w", {16, 16, 3, 3}, 0.01),
+                                      "> { c = Conv<pads = [1,1,1,1]>(x, w) r = Relu(c) y = Conv<pads = [1,1,1,1]>(r, w) }")),
+              options);
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  std::vector<std::string> entering;
+  for (const Slice& slice : prepared->plan.slices) {
+    for (ValueId v : slice.inputs) entering.emplace_back(prepared->graph->Name(v));
+  }
+  EXPECT_THAT(entering, ::testing::ElementsAre("x", "r"));
 }
 
 // `dsperse compile` reads no epsilon: it makes a circuit of the first node, of another function.
