@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
-#include "fold/lowering/precision.h"
 #include "fold/ops/random_check.h"
 #include "fold/passes/constants.h"
 
@@ -13,6 +12,7 @@ namespace dsperse {
 namespace {
 
 constexpr double kLeastSaved = 64;  // products for each element of the result
+constexpr int64_t kMostColumns = int64_t{1} << 18;  // of the index: 2 MiB, which `slice` holds in memory
 
 // A Conv over one image in the form that targets prove.
 struct Image {
@@ -119,7 +119,9 @@ absl::StatusOr<Matched<Rewrite>> LowerConvProducts::Match(const Graph& graph, co
   if (node.input(2).valid() && (!bias || bias->dims() != Dims{image->kernels})) return NoMatch<Rewrite>("its bias is no constant vector");
   if ((*facts.StaticShape(node.input(0)))[0] != 1) return NoMatch<Rewrite>("its batch holds more than one image");
   if (node.opset() < 7) return NoMatch<Rewrite>(absl::StrCat("Gemm broadcasts C from opset 7 on, the model has ", node.opset()));
-  if (image->taps() * image->positions() > kMostMade) return NoMatch<Rewrite>("its index would have more than 2^24 columns");
+  if (image->taps() * image->positions() > kMostColumns) {
+    return NoMatch<Rewrite>("its patches would have an index of more than 2^18 columns");
+  }
   if (Resizes(graph)) return NoMatch<Rewrite>("the network resizes images");
   const Tensor kernel = *ConstantOf(graph, node.input(1));
   DSPERSE_ASSIGN_OR_RETURN(const Tensor weights, kernel.WithDims({image->kernels, image->channels * image->taps()}));

@@ -11,7 +11,7 @@
 // of its result: what is checked enters the proof once more (measured with DSperse 3.9.10: some 6.5 bytes and 0.7 µs a gate
 // saved or spent), and a position costs a constraint. Declines without a word where that isn't so, where the kernel is not
 // constant, shapes are not known, or the Conv has another form than the target proves; with one for a batch of more than
-// one image, an opset below 7, an index of more than 2^24 columns, or a Resize in the network (DSperse refuses every
+// one image, an opset below 7, an index of more than 2^18 columns (positions times taps; it is held in memory), or a Resize in the network (DSperse refuses every
 // Reshape behind one).
 #ifndef DSPERSE_FOLD_LOWERING_LOWER_CONV_PRODUCTS_H_
 #define DSPERSE_FOLD_LOWERING_LOWER_CONV_PRODUCTS_H_

@@ -98,6 +98,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"OfOneKernel", {.output = "1, 1, 6, 6", .kernel = {1, 16, 3, 3}}, "Conv"},
         Case{"OfTwoImages", {.input = "2, 16, 6, 6", .output = "2, 8, 6, 6"}, "Conv"},
         Case{"OfAnyImage", {.input = "1, 16, H, W", .output = "1, 8, H, W"}, "Conv"},
+        Case{"OfTooManyPatches",
+             {.input = "1, 16, 512, 64", .output = "1, 8, 512, 64"}, "Conv"},
         Case{"WithAComputedBias", {.operands = "x, w, v", .inputs = ", float[8] v"}, "Conv"},
         Case{"WhereImagesAreResized",
              {.input = "1, 16, 3, 3",
