@@ -26,7 +26,7 @@ uint64_t SlicePrice(uint64_t node_price, int64_t in_elements, int64_t out_elemen
                     const SlicePrices& prices);
 
 // Beyond so many nodes only one order is looked at, and slices begin only at narrow places.
-inline constexpr int kManyNodes = 1000;
+inline constexpr int kManyNodes = 600;
 
 // `kinds` by position. Up to kManyNodes nodes the plan is optimal among all cuts. Beyond, slices begin
 // only where fewer elements cross than just before and just after, or where no slice goes further: a

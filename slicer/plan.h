@@ -83,7 +83,7 @@ struct Plan {
 //             least largest slice, or the fewest slices) such that no slice exceeds max_bits, max_nodes
 //             or the budget (but a single node that does by itself) and none mixes nodes the target
 //             proves with nodes it doesn't (data movement goes with either). Optimal for contiguous
-//             ranges of each order, up to 1,000 nodes; a larger graph is cut in the order of its file
+//             ranges of each order, up to 600 nodes; a larger graph is cut in the order of its file
 //             and at narrow places (budget_policy.h). O(orders · nodes · max_nodes) calls of Extend
 //             at worst; a range is not extended past the first node that breaks a limit.
 //   kDsperse  the cut points of DSperse's own slicer (dsperse_policy.h).
