@@ -166,9 +166,7 @@ void BoundNodes::Writer::Adapt(NodeId id, onnx::NodeProto* node) {
     node->set_input(0, names.expanded);
     node->set_input(1, std::string(graph.Name(narrowing.value)));
   }
-  for (std::string& input : *node->mutable_input()) {
-    if (const auto it = made_.find(input); it != made_.end()) input = it->second;
-  }
+  for (std::string& input : *node->mutable_input()) input = Made(input);
 }
 
 void BoundNodes::Writer::AddInts(const std::string& name, absl::Span<const int64_t> elements) {

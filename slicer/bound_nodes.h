@@ -39,7 +39,8 @@ struct AddedValue {
 class BoundNodes {
  public:
   // Names whatever the slices of `plan` need: unlike any value of the model, and the same in every slice where it
-  // is made of the same value. Their shapes are static (Sequence::Make sees to it). `graph` must outlive it. O(inputs and narrowings of the slices · doublings).
+  // is made of the same value. Their shapes are static (Sequence::Make sees to it). `graph` must outlive it. O(inputs and
+  // narrowings of the slices · doublings).
   BoundNodes(const Graph& graph, Facts& facts, const Plan& plan);
 
   // What the nodes make, each once.
@@ -81,17 +82,17 @@ class BoundNodes {
     void AddInts(const std::string& name, absl::Span<const int64_t> elements);
     onnx::NodeProto* AddNode(const char* op_type, const std::string& a, const std::string& b,
                              const std::string& made);
+    // What nodes read in the place of a value: what was made of it last, or itself.
+    const std::string& Made(const std::string& input) const;
 
     const BoundNodes& bounds_;
     const Slice& slice_;
     onnx::GraphProto& out_;
-    // What is read of an input: what was made of it last.
-    const std::string& Made(const std::string& input) const;
-
     absl::flat_hash_map<std::string, std::string> made_;  // by the name of the input
     size_t narrowed_ = 0;                                 // comparisons so far
   };
-  // Appends to `out` what tells the shapes of the slice's inputs and lifts them, and the zeros of its narrowings. All must outlive the writer.
+  // Appends to `out` what tells the shapes of the slice's inputs and lifts them, and the zeros of its narrowings. All must
+  // outlive the writer.
   Writer Begin(const Slice& slice, onnx::GraphProto* out) const;
 
  private:
