@@ -111,10 +111,10 @@ absl::StatusOr<PadMode> ReadPadMode(const NodeView& node) {
 absl::StatusOr<Sources> PadAxis(const NodeView& node, PadMode mode, int64_t dim, int64_t before,
                                 int64_t after, int64_t limit) {
   constexpr int64_t kLargest = int64_t{1} << 48;
-  if (std::max(std::abs(before), std::abs(after)) > kLargest || dim > kLargest) {
-    return InvalidNode(node, absl::StrCat("pads ", before, " and ", after, " on ", dim, " elements"));
-  }
-  const int64_t size = dim + before + after;
+  // The smallest int64 has no absolute value.
+  const auto beyond = [](int64_t pad) { return pad < -kLargest || pad > kLargest; };
+  const bool sums = !beyond(before) && !beyond(after) && dim <= kLargest;
+  const int64_t size = sums ? dim + before + after : -1;
   if (size < 0) {
     return InvalidNode(node, absl::StrCat("pads ", before, " and ", after, " on ", dim, " elements"));
   }

@@ -22,7 +22,7 @@
 #include "onnx/onnx_pb.h"
 #include "slicer/prepare.h"
 #include "tests/hostile/mutate.h"
-#include "tests/hostile/sanitized.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/files.h"
 #include "tests/support/temp_dir.h"
 

@@ -120,6 +120,7 @@ TEST(MovementOps, RefuseWhatDoesNotFit) {
       {"y = Pad(x, p)", {{"p", Ints({-3, 0, 0, 0, 0, 0})}}},
       {"y = Pad(x, p)", {{"p", Ints({kHuge, 0, 0, kHuge, 0, 0})}}},
       {"y = Pad(x, p)", {{"p", Ints({kLow, 0, 0, 0, 0, 0})}}},
+      {"y = Pad(x, p)", {{"p", Ints({kLow, 0, 0, -9, 0, 0})}}},
       {"y = Pad<mode = \"mirror\">(x, p)", {{"p", Ints({0, 0, 0, 0, 0, 0})}}},
       {"y = DepthToSpace<blocksize = 0>(x)", {}},
       {"y = SpaceToDepth<blocksize = -1>(z)", {{"z", x.WithDims({1, 2, 3, 4}).value()}}},

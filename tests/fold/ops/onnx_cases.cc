@@ -24,6 +24,7 @@
 #include "fold/ops/compare.h"
 #include "fold/ops/interpreter.h"
 #include "onnx/onnx_pb.h"
+#include "tests/support/sanitized.h"
 
 // Clang's, in a coverage build: a child that ends by _exit leaves no profile of itself otherwise.
 extern "C" int __llvm_profile_write_file() __attribute__((weak));  // NOLINT(bugprone-reserved-identifier)
@@ -31,7 +32,8 @@ extern "C" int __llvm_profile_write_file() __attribute__((weak));  // NOLINT(bug
 namespace dsperse {
 namespace {
 
-constexpr unsigned kSecondsPerCase = 60;
+// Sanitizers make whole networks ten times as slow.
+constexpr unsigned kMinutesPerCase = testing::kSanitized ? 10 : 1;
 
 std::string OneLine(absl::string_view text) {
   std::string line = absl::StrReplaceAll(text, {{"\n", " "}, {"\t", " "}});
@@ -59,7 +61,7 @@ size_t RunChild(const std::vector<OnnxCase>& cases, size_t first,
   if (child == 0) {
     close(ends[0]);
     for (size_t i = first; i < cases.size(); ++i) {
-      alarm(kSecondsPerCase);
+      alarm(60 * kMinutesPerCase);
       const CaseResult result = run(cases[i]);
       const std::string line =
           absl::StrCat(static_cast<int>(result.verdict), "\t", OneLine(result.reason), "\n");
@@ -85,9 +87,13 @@ size_t RunChild(const std::vector<OnnxCase>& cases, size_t first,
   close(ends[0]);
   int status = 0;
   waitpid(child, &status, 0);
-  *death = WIFSIGNALED(status) ? (WTERMSIG(status) == SIGALRM ? "no end within a minute"
-                                                              : strsignal(WTERMSIG(status)))
-                               : absl::StrCat("exit ", WEXITSTATUS(status));
+  if (!WIFSIGNALED(status)) {
+    *death = absl::StrCat("exit ", WEXITSTATUS(status));
+  } else if (WTERMSIG(status) == SIGALRM) {
+    *death = absl::StrCat("no end within ", kMinutesPerCase, " min");
+  } else {
+    *death = strsignal(WTERMSIG(status));
+  }
   size_t finished = 0;
   for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
     const std::pair<absl::string_view, absl::string_view> parts =

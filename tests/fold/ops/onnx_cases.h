@@ -34,7 +34,7 @@ struct CaseResult {
   std::string reason;  // one line
 };
 
-// Runs `run` on each case in forked children, so that a crash (or a minute of silence) is a verdict of
+// Runs `run` on each case in forked children, so that a crash (or minutes of silence) is a verdict of
 // that case alone.
 std::vector<CaseResult> RunCases(const std::vector<OnnxCase>& cases,
                                  const std::function<CaseResult(const OnnxCase&)>& run);

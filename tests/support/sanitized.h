@@ -1,6 +1,6 @@
 // Whether a sanitizer watches: limits of time and memory say nothing then.
-#ifndef DSPERSE_TESTS_HOSTILE_SANITIZED_H_
-#define DSPERSE_TESTS_HOSTILE_SANITIZED_H_
+#ifndef DSPERSE_TESTS_SUPPORT_SANITIZED_H_
+#define DSPERSE_TESTS_SUPPORT_SANITIZED_H_
 
 namespace dsperse::testing {
 
@@ -18,4 +18,4 @@ inline constexpr bool kSanitized = false;
 
 }  // namespace dsperse::testing
 
-#endif  // DSPERSE_TESTS_HOSTILE_SANITIZED_H_
+#endif  // DSPERSE_TESTS_SUPPORT_SANITIZED_H_
