@@ -48,20 +48,14 @@ absl::StatusOr<const Backend*> BackendNamed(absl::string_view name) {
       absl::StrCat("no backend '", name, "'; there are ", absl::StrJoin(known, ", ")));
 }
 
-absl::StatusOr<PricerFactory> MakePricerFactory(const Backend& backend, const Parameters& parameters,
-                                                EntryBounds bounds, bool all_nodes,
-                                                EntryBounds narrow) {
+absl::StatusOr<PricerFactory> MakePricerFactory(const Backend& backend, const Parameters& parameters) {
   // A pricer can fail only over its parameters: tried once here, so that the factory can't.
   Graph empty;
   Facts facts(&empty);
   DSPERSE_RETURN_IF_ERROR(
       backend.NewPricer(std::make_shared<ModelView>(&empty, &facts), parameters).status());
-  return PricerFactory([&backend, parameters, bounds, all_nodes, narrow](const Graph& graph, Facts& its_facts) {
-    auto view = std::make_shared<ModelView>(&graph, &its_facts);
-    view->set_entry_bounds(bounds);
-    view->set_narrow_bounds(narrow);
-    if (all_nodes) view->set_asks_for_all();
-    return *backend.NewPricer(std::move(view), parameters);
+  return PricerFactory([&backend, parameters](const Graph& graph, Facts& its_facts) {
+    return *backend.NewPricer(std::make_shared<ModelView>(&graph, &its_facts), parameters);
   });
 }
 

@@ -96,12 +96,8 @@ const Backend* FindBackend(absl::string_view name);
 absl::StatusOr<const Backend*> BackendNamed(absl::string_view name);
 
 // A factory for callers that know no estimator (slicer, lowering): facts and graph come with each
-// call. `bounds` and `narrow` (ModelView::EntryBound and NarrowBound), if given, are of the one graph that
-// the pricers are made for, and must outlive them.
-// `all_nodes`: each pricer is made to price every node, so weights may be read ahead, on several threads.
-absl::StatusOr<PricerFactory> MakePricerFactory(const Backend& backend, const Parameters& parameters,
-                                                EntryBounds bounds = nullptr, bool all_nodes = false,
-                                                EntryBounds narrow = nullptr);
+// call.
+absl::StatusOr<PricerFactory> MakePricerFactory(const Backend& backend, const Parameters& parameters);
 
 }  // namespace dsperse
 

@@ -43,7 +43,15 @@ Facts& PassContext::facts() {
 bool PassContext::ResetFacts() {
   const bool had = facts_ != nullptr;
   facts_.reset();
+  ForgetProofs();
   return had;
+}
+
+bool PassContext::Proves(const NodeView& node) {
+  if (proves_.empty()) proves_.resize(static_cast<size_t>(graph_->NodeLimit()));
+  std::optional<bool>& known = proves_[static_cast<size_t>(node.id().index)];
+  if (!known) known = target->Proves(*graph_, node, facts());
+  return *known;
 }
 
 void PassContext::Note(std::string text) {

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,11 +61,15 @@ class PassContext {
   const PassOptions& options() const { return options_; }
   // Inference, made when first asked for (a model whose passes need no shapes never pays for it).
   Facts& facts();
-  // Forgets what was inferred; true if there was anything. What a value means doesn't change, but a
-  // simpler graph tells more about it.
+  // Forgets what was inferred, and with it what is proven; true if there was anything. What a value means doesn't change,
+  // but a simpler graph tells more about it.
   bool ResetFacts();
   // The prover to keep to; null: none.
   const Target* target = nullptr;
+  // Target::Proves, asked once for each node of a graph that stays as it is.
+  bool Proves(const NodeView& node);
+  // The graph has changed: nothing that was found out by Proves holds any more.
+  void ForgetProofs() { proves_.clear(); }
   // Prices for price-driven rewrites; empty: none.
   PricerFactory pricer;
 
@@ -87,6 +92,7 @@ class PassContext {
   PassOptions options_;
   std::string pass_;
   std::unique_ptr<Facts> facts_;
+  std::vector<std::optional<bool>> proves_;  // by node
   std::vector<Remark> remarks_;
 };
 

@@ -109,6 +109,7 @@ class Runner {
     if (!changed.ok()) return Annotate(changed.status(), "failed in", pass.name());
     DropOlderMisses(pass.name(), first_remark, context_.remarks());
     if (!*changed) return false;
+    context_.ForgetProofs();
     ++stats.changes;
     result_.changed = true;
     last_changed_ = pass.name();

@@ -25,12 +25,6 @@ absl::StatusOr<const Target*> TargetNamed(absl::string_view name) {
       absl::StrCat("no target '", name, "'; there are ", absl::StrJoin(Target::Names(), ", "), ", none"));
 }
 
-absl::StatusOr<std::unique_ptr<RangePricer>> PricerFor(const Backend& backend, Parameters parameters,
-                                                       const Graph& graph, Facts& facts) {
-  DSPERSE_ASSIGN_OR_RETURN(const PricerFactory factory, MakePricerFactory(backend, parameters));
-  return factory(graph, facts);
-}
-
 // How far each value that may enter a slice is lifted.
 struct KnownLifts {
   InputRanges inputs;
@@ -80,12 +74,9 @@ bool WantsNarrow(const Prepared& prepared) {
                          prepared.graph->Nodes(prepared.graph->main())) <= kCompiledAsOne;
 }
 
-// How the plan was priced to write comparisons.
-absl::Status FindComparisons(const Backend& backend, const Parameters& parameters, Lifts& lifts,
-                            Prepared* prepared) {
-  ModelView view(prepared->graph.get(), prepared->facts.get());
-  view.set_entry_bounds(prepared->entry_bounds);
-  view.set_narrow_bounds(prepared->narrow_bounds);
+// How the plan was priced to write comparisons. `view` is that of the plan.
+absl::Status FindComparisons(const Backend& backend, const Parameters& parameters, ModelView& view, Lifts& lifts,
+                             Prepared* prepared) {
   for (Slice& slice : prepared->plan.slices) {
     if (!slice.provable || !slice.arithmetic) continue;
     const Range range = MakeRange(view, prepared->plan.order, static_cast<size_t>(slice.begin),
@@ -100,11 +91,8 @@ absl::Status FindComparisons(const Backend& backend, const Parameters& parameter
   return absl::OkStatus();
 }
 
-// Nodes that count as 0 because the backend has no price for them.
-absl::Status CountUnpriced(const Backend& backend, const Parameters& parameters, Prepared* prepared) {
-  ModelView view(prepared->graph.get(), prepared->facts.get());
-  view.set_entry_bounds(prepared->entry_bounds);
-  view.set_narrow_bounds(prepared->narrow_bounds);
+// Nodes that count as 0 because the backend has no price for them. `view` is that of the plan.
+absl::Status CountUnpriced(const Backend& backend, const Parameters& parameters, ModelView& view, Prepared* prepared) {
   for (Slice& slice : prepared->plan.slices) {
     if (slice.provable || !slice.arithmetic) continue;
     const Range range = MakeRange(view, prepared->plan.order, static_cast<size_t>(slice.begin),
@@ -165,33 +153,31 @@ absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options) {
     }
     DSPERSE_ASSIGN_OR_RETURN(out.fold, FoldModel(graph, fold));
   }
-  {
-    Facts facts(&graph);
-    DSPERSE_ASSIGN_OR_RETURN(const int turned, ConstantsToInitializers(graph, facts, options.max_initializer_bytes));
-    if (turned > 0) {
-      out.notices.push_back(absl::StrCat(turned, turned == 1 ? " constant node is" : " constant nodes are",
-                                         " written as ", turned == 1 ? "an initializer" : "initializers"));
-    }
+  out.graph = std::make_unique<Graph>(std::move(graph));
+  out.facts = std::make_unique<Facts>(out.graph.get());
+  DSPERSE_ASSIGN_OR_RETURN(const int turned,
+                           ConstantsToInitializers(*out.graph, *out.facts, options.max_initializer_bytes));
+  if (turned > 0) {
+    out.notices.push_back(absl::StrCat(turned, turned == 1 ? " constant node is" : " constant nodes are",
+                                       " written as ", turned == 1 ? "an initializer" : "initializers"));
   }
   // A slice of nodes that nobody reads would have no output. What made the size of a ConstantOfShape is such a node
   // now, and without folding there may have been others.
-  const int64_t nodes = graph.NumNodes();
-  PassContext sweep(&graph, {});
-  DSPERSE_RETURN_IF_ERROR(EliminateDeadNodes().Run(graph, sweep).status());
-  if (const int64_t gone = nodes - graph.NumNodes(); gone > 0) {
+  const int64_t nodes = out.graph->NumNodes();
+  PassContext sweep(out.graph.get(), {});
+  DSPERSE_RETURN_IF_ERROR(EliminateDeadNodes().Run(*out.graph, sweep).status());
+  if (const int64_t gone = nodes - out.graph->NumNodes(); gone > 0) {
     out.notices.push_back(absl::StrCat(gone, gone == 1 ? " node whose result" : " nodes whose results",
                                        " nobody reads ", gone == 1 ? "is" : "are", " left out"));
   }
-  out.graph = std::make_unique<Graph>(std::move(graph));
-  out.facts = std::make_unique<Facts>(out.graph.get());
 
   out.plan_options = options.plan;
   out.plan_options.target = as_dsperse && options.target.empty() ? Target::Find("jstprove") : target;
   std::unique_ptr<RangePricer> dsperse;
   if (as_dsperse) {
     const Backend* estimate = FindBackend("dsperse_estimate");
-    DSPERSE_ASSIGN_OR_RETURN(
-        dsperse, PricerFor(*estimate, Parameters(estimate->parameters()), *out.graph, *out.facts));
+    DSPERSE_ASSIGN_OR_RETURN(dsperse, estimate->NewPricer(std::make_shared<ModelView>(out.graph.get(), out.facts.get()),
+                                                          Parameters(estimate->parameters())));
     out.plan_options.dsperse_estimate = [&](NodeId node) -> std::optional<uint64_t> {
       dsperse->Begin();
       const RangePrice price = dsperse->Extend(node);
@@ -207,10 +193,11 @@ absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options) {
       out.narrow_bounds = [known](ValueId v) { return known->lifts->Inside(v).bound(); };
     }
   }
-  DSPERSE_ASSIGN_OR_RETURN(const PricerFactory lifted_factory,
-                           MakePricerFactory(*backend, parameters, out.entry_bounds, /*all_nodes=*/true,
-                                             out.narrow_bounds));
-  const std::unique_ptr<RangePricer> pricer = lifted_factory(*out.graph, *out.facts);
+  const auto view = std::make_shared<ModelView>(out.graph.get(), out.facts.get());
+  view->set_entry_bounds(out.entry_bounds);
+  view->set_narrow_bounds(out.narrow_bounds);
+  view->set_asks_for_all();
+  DSPERSE_ASSIGN_OR_RETURN(const std::unique_ptr<RangePricer> pricer, backend->NewPricer(view, parameters));
   DSPERSE_ASSIGN_OR_RETURN(out.plan, MakePlan(*out.graph, *out.facts, *pricer, out.plan_options));
   out.plan_options.dsperse_estimate = nullptr;
   for (Slice& slice : out.plan.slices) {
@@ -219,9 +206,9 @@ absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options) {
   }
   DSPERSE_RETURN_IF_ERROR(out.graph->SetOrder(out.graph->main(), out.plan.order));
   if (known != nullptr) {
-    DSPERSE_RETURN_IF_ERROR(FindComparisons(*backend, parameters, *known->lifts, &out));
+    DSPERSE_RETURN_IF_ERROR(FindComparisons(*backend, parameters, *view, *known->lifts, &out));
   }
-  DSPERSE_RETURN_IF_ERROR(CountUnpriced(*backend, parameters, &out));
+  DSPERSE_RETURN_IF_ERROR(CountUnpriced(*backend, parameters, *view, &out));
   Warn(&out);
   return out;
 }

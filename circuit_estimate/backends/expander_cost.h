@@ -50,26 +50,34 @@ struct ExpanderTotals {
   Count inputs;
   Count mul;
   Count add;
-  Count queries;
+
+  ExpanderTotals& operator+=(const ExpanderTotals& other) {
+    constraints += other.constraints;
+    inputs += other.inputs;
+    mul += other.mul;
+    add += other.add;
+    return *this;
+  }
 };
 
 // `cost` with chunks of `chunk` bits.
 inline ExpanderTotals AtChunk(const ExpanderCost& cost, int chunk, bool weights_are_inputs) {
   ExpanderTotals total;
+  Count queries;
   total.constraints = cost.constraints + cost.table_constraints;
   total.inputs = cost.inputs + cost.table_inputs;
   total.mul = cost.mul + cost.table_mul;
   total.add = cost.add;
   for (const RangeChecks& check : cost.checks) {
-    const uint64_t digits = static_cast<uint64_t>((check.bits + chunk - 1) / chunk);
-    total.queries += Count(digits) * check.times;
+    const Count digits = Count((check.bits + chunk - 1) / chunk) * check.times;
+    queries += digits;
     if (check.bits > chunk) {
       total.constraints += check.times;
-      total.inputs += Count(digits) * check.times;
+      total.inputs += digits;
     }
   }
-  total.mul = total.mul + Count(4) * total.queries - cost.saved_mul;
-  total.add += Count(8) * total.queries;
+  total.mul = total.mul + Count(4) * queries - cost.saved_mul;
+  total.add += Count(8) * queries;
   (weights_are_inputs ? total.mul : total.add) += cost.products;
   return total;
 }

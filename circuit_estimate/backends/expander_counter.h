@@ -88,6 +88,8 @@ class ExpanderCounter {
     bool exact = true;  // false: more, not counted
   };
   const Windows& WindowsOf(const NodeView& view);
+  // Why a Conv or ConvTranspose, whose input has a known rank, is refused for its attributes, or "".
+  std::string ProblemOf(const NodeView& view);
   const Readers& ReadersOf(const Node& node);
   Readers CountReaders(const Node& node);
   bool FromOutside(ValueId value) const { return !bounds_.contains(value) || lifted_.contains(value); }

@@ -50,10 +50,23 @@ std::optional<double> ExpanderCounter::WeightedBound(const Node& node, Priced* p
   return bound;
 }
 
+std::string ExpanderCounter::ProblemOf(const NodeView& view) {
+  const absl::string_view op = view.op_type();
+  if (op != "Conv" && op != "ConvTranspose") return "";
+  for (int64_t dilation : view.Ints("dilations")) {
+    if (dilation != 1) return absl::StrCat(op, " with dilation above 1");
+  }
+  if (view.Int("group", 1) != 1) return absl::StrCat(op, " with group > 1");
+  if (view_.ShapeOf(view.input(0))->size() != 4) return absl::StrCat(op, " over other than two spatial axes");
+  return "";
+}
+
 const ExpanderCounter::Windows& ExpanderCounter::WindowsOf(const NodeView& view) {
   std::unique_ptr<const Windows>& known = windows_[view.id()];
   if (known != nullptr) return *known;
   auto windows = std::make_unique<Windows>();
+  windows->problem = ProblemOf(view);
+  if (!windows->problem.empty() || view.Is("ConvTranspose")) return *(known = std::move(windows));
   const absl::StatusOr<Window> window = WindowOf(view_, view);
   if (window.ok()) {
     windows->taps = TapsInside(*window);
@@ -68,15 +81,8 @@ const ExpanderCounter::Windows& ExpanderCounter::WindowsOf(const NodeView& view)
 double ExpanderCounter::Convolution(const Node& node, Priced* priced) {
   const NodeView& view = node.view;
   const double in = BoundOf(view.input(0));
-  const absl::string_view op = view.op_type();
-  if (view.Int("group", 1) != 1) {
-    priced->refused = absl::StrCat(op, " with group > 1");
-  } else if (node.in->size() != 4) {
-    priced->refused = absl::StrCat(op, " over other than two spatial axes");
-  }
-  for (int64_t dilation : view.Ints("dilations")) {
-    if (dilation != 1) priced->refused = absl::StrCat(op, " with dilation above 1");
-  }
+  const Windows& windows = WindowsOf(view);
+  priced->refused = windows.problem;
   if (!priced->refused.empty()) return in;
   const std::optional<double> bound = WeightedBound(node, priced);
   const Dims* weight = view_.ShapeOf(view.input(1));
@@ -91,11 +97,6 @@ double ExpanderCounter::Convolution(const Node& node, Priced* priced) {
         view_.Elements(view.input(0)) * Product(absl::MakeConstSpan(*weight).subspan(1));
     Rescale(node.n, Count(0), bits, priced);
     return *bound;
-  }
-  const Windows& windows = WindowsOf(view);
-  if (!windows.problem.empty()) {
-    priced->refused = windows.problem;
-    return in;
   }
   // Taps in the padding are skipped; a position that meets nothing but padding is a constant.
   const Count images((*node.in)[0]);

@@ -114,14 +114,14 @@ struct Once {
   Count Constraints() const { return Count((checked ? 1 : 0) + (trivial ? 1 : 0)); }
 };
 
-Counts FixedCounts(const Once& once, int chunk) {
-  Counts fixed(std::size(kMetrics));
+ExpanderTotals FixedTotals(const Once& once, int chunk) {
   const Count table(uint64_t{1} << chunk);
-  fixed.values[kConstraints] = Count(kFixedConstraints) + once.Constraints();
-  fixed.values[kInputs] = Count(kFixedInputs) + (once.checked ? table : Count(0));
+  ExpanderTotals fixed;
+  fixed.constraints = Count(kFixedConstraints) + once.Constraints();
+  fixed.inputs = Count(kFixedInputs) + (once.checked ? table : Count(0));
   if (once.checked) {
-    fixed.values[kMul] = Count(3) * table - Count(4);
-    fixed.values[kAdd] = Count(3) * table;
+    fixed.mul = Count(3) * table - Count(4);
+    fixed.add = Count(3) * table;
   }
   return fixed;
 }
@@ -129,19 +129,23 @@ Counts FixedCounts(const Once& once, int chunk) {
 // The compiler's own cost of a circuit: 1000 an input, 100 a gate slot, 10 a multiplication, 3 an
 // addition, where inputs and every layer are rounded up to powers of two. The slots are taken as
 // four layers as wide as the inputs and what the queries fill.
-Count TotalCost(const Counts& total) {
-  const Count width = NextPowerOfTwo(total.values[kInputs]);
-  return Count(1000) * width + Count(100) * (Count(4) * width + total.values[kMul]) +
-         Count(10) * total.values[kMul] + Count(3) * total.values[kAdd];
+Count TotalCost(Count inputs, Count mul, Count add) {
+  const Count width = NextPowerOfTwo(inputs);
+  return Count(1000) * width + Count(100) * (Count(4) * width + mul) + Count(10) * mul + Count(3) * add;
+}
+
+// As metrics; the cost is that of a range only.
+Counts CountsOf(const ExpanderTotals& totals) {
+  Counts counts(std::size(kMetrics));
+  counts.values[kConstraints] = totals.constraints;
+  counts.values[kInputs] = totals.inputs;
+  counts.values[kMul] = totals.mul;
+  counts.values[kAdd] = totals.add;
+  return counts;
 }
 
 Counts NodeCountsAt(const ExpanderCounter::Priced& priced, int chunk, const Options& options) {
-  const ExpanderTotals at = AtChunk(priced.cost, chunk, options.weights_are_inputs);
-  Counts counts(std::size(kMetrics));
-  counts.values[kConstraints] = at.constraints;
-  counts.values[kInputs] = at.inputs;
-  counts.values[kMul] = at.mul;
-  counts.values[kAdd] = at.add;
+  Counts counts = CountsOf(AtChunk(priced.cost, chunk, options.weights_are_inputs));
   counts.approximate = 1u << kAdd | 1u << kTotalCost;
   if (!priced.constraints_exact) {
     counts.approximate |= 1u << kConstraints | 1u << kInputs;
@@ -156,13 +160,14 @@ class ExpanderPricer : public RangePricer {
       : view_(std::move(view)),
         options_(OptionsOf(parameters)),
         counter_(view_.get(), parameters),
-        sums_(options_.chunks.size(), Counts(std::size(kMetrics))) {}
+        sums_(options_.chunks.size()) {}
 
   void Begin() override {
     counter_.Begin();
     price_ = RangePrice();
     once_ = Once();
-    sums_.assign(options_.chunks.size(), Counts(std::size(kMetrics)));
+    exact_ = true;
+    sums_.assign(options_.chunks.size(), ExpanderTotals());
   }
 
   RangePrice Extend(NodeId node) override {
@@ -171,25 +176,26 @@ class ExpanderPricer : public RangePricer {
     const bool taken = priced.refused.empty() && priced.too_wide.empty();
     price_.bits = std::max(price_.bits, priced.bits);
     price_.provable = price_.provable && taken;
+    exact_ = exact_ && priced.constraints_exact;
     once_.Add(priced.cost);
     size_t best = 0;
     Count least;
     bool one_price = true;
     for (size_t i = 0; i < options_.chunks.size(); ++i) {
-      sums_[i] += NodeCountsAt(priced, options_.chunks[i], options_);
-      one_price = one_price && sums_[i].values[kConstraints] == sums_[0].values[kConstraints];
-      Counts total = sums_[i];
-      total += FixedCounts(once_, options_.chunks[i]);
-      const Count cost = TotalCost(total);
+      const int chunk = options_.chunks[i];
+      sums_[i] += AtChunk(priced.cost, chunk, options_.weights_are_inputs);
+      one_price = one_price && sums_[i].constraints == sums_[0].constraints;
+      ExpanderTotals total = FixedTotals(once_, chunk);
+      total += sums_[i];
+      const Count cost = TotalCost(total.inputs, total.mul, total.add);
       if (i == 0 || cost < least) {
         best = i;
         least = cost;
       }
     }
-    price_.price = (sums_[best].values[kConstraints] + once_.Constraints()).value();
+    price_.price = (sums_[best].constraints + once_.Constraints()).value();
     // The choice of the chunk is the compiler's.
-    price_.exact =
-        price_.provable && one_price && (sums_[best].approximate >> kConstraints & 1) == 0;
+    price_.exact = price_.provable && one_price && exact_;
     return price_;
   }
 
@@ -200,7 +206,8 @@ class ExpanderPricer : public RangePricer {
   std::shared_ptr<ModelView> view_;
   Options options_;
   ExpanderCounter counter_;
-  std::vector<Counts> sums_;
+  std::vector<ExpanderTotals> sums_;  // by chunk
+  bool exact_ = true;
   Once once_;
   RangePrice price_;
 };
@@ -245,14 +252,14 @@ class ExpanderBackend : public Backend {
       Counts total = result.outputs;
       for (const ExpanderCounter::Priced& node : priced)
         total += NodeCountsAt(node, candidate, options);
-      total += FixedCounts(once, candidate);
-      total.values[kTotalCost] = TotalCost(total);
+      total += CountsOf(FixedTotals(once, candidate));
+      total.values[kTotalCost] = TotalCost(total.values[kInputs], total.values[kMul], total.values[kAdd]);
       if (!totals.empty() && total.values[kTotalCost] < result.total.values[kTotalCost])
         chunk = candidate;
       if (totals.empty() || candidate == chunk) result.total = total;
       totals.push_back(std::move(total));
     }
-    result.fixed = FixedCounts(once, chunk);
+    result.fixed = CountsOf(FixedTotals(once, chunk));
     for (size_t i = 0; i < priced.size(); ++i) {
       NodeCounts node;
       node.node = range.nodes[i];

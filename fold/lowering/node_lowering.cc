@@ -33,7 +33,9 @@ absl::StatusOr<bool> NodeLowering::Run(Graph& graph, PassContext& context) const
     if (!graph.IsLive(id) || !graph.node(id).Is(op_type())) continue;
     const NodeView node = graph.node(id);
     Facts& facts = context.facts();
-    const bool needed = !context.target->Proves(graph, node, facts) || Wanted(graph, node, *context.target);
+    // What is remembered of a node holds until the first rewrite.
+    const auto proven = [&] { return changed ? context.target->Proves(graph, node, facts) : context.Proves(node); };
+    const bool needed = Wanted(graph, node, *context.target) || !proven();
     if (!needed && !(price_driven() && context.pricer)) continue;
     DSPERSE_ASSIGN_OR_RETURN(Matched<Rewrite> match, Match(graph, node, facts));
     if (!match) {
@@ -56,6 +58,7 @@ absl::StatusOr<bool> NodeLowering::Run(Graph& graph, PassContext& context) const
     match->run(rewriter);
     changed = true;
   }
+  if (changed) context.ForgetProofs();
   return changed;
 }
 
