@@ -7,7 +7,7 @@
 #include "fold/ops/facts_rep.h"
 #include "fold/ops/op.h"
 #include "fold/ops/partial_values.h"
-#include "fold/ops/schema_bridge.h"
+#include "fold/ops/plain_shapes.h"
 
 namespace dsperse {
 namespace {
@@ -160,7 +160,7 @@ void Facts::Rep::ComputeNode(const NodeView& node) {
   const absl::Status status =
       op != nullptr && op->infer != nullptr
           ? op->infer(graph, node, inputs, absl::MakeSpan(outputs))
-          : InferBySchema(node, inputs, absl::MakeSpan(outputs));
+          : InferShapes(node, inputs, absl::MakeSpan(outputs));
   if (node.Is("Reshape") && status.ok() && !inputs.empty() && inputs[0] != nullptr) {
     CompleteReshape(inputs[0]->shape, &outputs[0].shape);
   }

@@ -1,6 +1,6 @@
 // The operator table: one row per operator and opset range, one file per family.
 //
-// A row says how the operator's outputs are inferred (null: the ONNX library's own schema function),
+// A row says how the operator's outputs are inferred (null: InferShapes of plain_shapes.h, by the ONNX library in the end),
 // how it is evaluated, and what neutral work it does. Rows are listed explicitly (op_table.cc calls one
 // function per family); there is no static self-registration.
 #ifndef DSPERSE_FOLD_OPS_OP_H_
@@ -69,7 +69,7 @@ struct OpDef {
   int64_t since = 1;     // first opset version this row covers
   int64_t until = 1000;  // last one
   EvaluateFn evaluate = nullptr;  // null: not evaluated
-  InferFn infer = nullptr;        // null: the ONNX library's
+  InferFn infer = nullptr;        // null: InferShapes
   WorkFn work = nullptr;          // null: no work (data movement)
   // May enter a file when its inputs are constant (deterministic, exact in EvalMode::kExact).
   bool foldable = true;

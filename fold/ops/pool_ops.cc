@@ -16,7 +16,7 @@
 #include "fold/ops/exact_math.h"
 #include "fold/ops/families.h"
 #include "fold/ops/parallel.h"
-#include "fold/ops/schema_bridge.h"
+#include "fold/ops/plain_shapes.h"
 #include "fold/ops/window.h"
 
 namespace dsperse {
@@ -412,7 +412,7 @@ absl::StatusOr<Outputs> EvaluateGlobalLpPool(const EvalContext& context, const N
 absl::Status InferPool(const Graph& graph, const NodeView& node, absl::Span<const Fact* const> inputs,
                        absl::Span<Fact> outputs) {
   (void)graph;
-  DSPERSE_RETURN_IF_ERROR(InferBySchema(node, inputs, outputs));
+  DSPERSE_RETURN_IF_ERROR(InferShapes(node, inputs, outputs));
   if (node.Int("ceil_mode", 0) == 0 || inputs.empty() || inputs[0] == nullptr || !inputs[0]->shape.has_rank()) {
     return absl::OkStatus();
   }

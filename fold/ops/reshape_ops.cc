@@ -8,7 +8,7 @@
 #include "fold/ir/status_macros.h"
 #include "fold/ops/eval_util.h"
 #include "fold/ops/families.h"
-#include "fold/ops/schema_bridge.h"
+#include "fold/ops/plain_shapes.h"
 
 namespace dsperse {
 namespace {
@@ -138,7 +138,7 @@ absl::StatusOr<std::optional<std::vector<int>>> OldAxes(const NodeView& node, ab
 
 absl::Status InferSqueeze(const Graph&, const NodeView& node, absl::Span<const Fact* const> inputs,
                           absl::Span<Fact> outputs) {
-  DSPERSE_RETURN_IF_ERROR(InferBySchema(node, inputs, outputs));
+  DSPERSE_RETURN_IF_ERROR(InferShapes(node, inputs, outputs));
   DSPERSE_ASSIGN_OR_RETURN(const auto axes, OldAxes(node, inputs, /*axes_are_new=*/false, outputs));
   if (!axes) return absl::OkStatus();
   const Shape& in = inputs[0]->shape;
@@ -156,7 +156,7 @@ absl::Status InferSqueeze(const Graph&, const NodeView& node, absl::Span<const F
 
 absl::Status InferUnsqueeze(const Graph&, const NodeView& node, absl::Span<const Fact* const> inputs,
                             absl::Span<Fact> outputs) {
-  DSPERSE_RETURN_IF_ERROR(InferBySchema(node, inputs, outputs));
+  DSPERSE_RETURN_IF_ERROR(InferShapes(node, inputs, outputs));
   DSPERSE_ASSIGN_OR_RETURN(const auto axes, OldAxes(node, inputs, /*axes_are_new=*/true, outputs));
   if (!axes) return absl::OkStatus();
   const Shape& in = inputs[0]->shape;

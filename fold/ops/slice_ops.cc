@@ -12,7 +12,7 @@
 #include "fold/ops/broadcast.h"
 #include "fold/ops/eval_util.h"
 #include "fold/ops/families.h"
-#include "fold/ops/schema_bridge.h"
+#include "fold/ops/plain_shapes.h"
 #include "fold/ops/strided.h"
 
 namespace dsperse {
@@ -186,7 +186,7 @@ absl::StatusOr<Outputs> EvaluateTile(const EvalContext& context, const NodeView&
 // whole one.
 absl::Status InferSlice(const Graph&, const NodeView& node, absl::Span<const Fact* const> inputs,
                         absl::Span<Fact> outputs) {
-  DSPERSE_RETURN_IF_ERROR(InferBySchema(node, inputs, outputs));
+  DSPERSE_RETURN_IF_ERROR(InferShapes(node, inputs, outputs));
   if (node.opset() != 10 || outputs.empty() || !outputs[0].shape.has_rank()) return absl::OkStatus();
   const int rank = outputs[0].shape.rank();
   std::vector<bool> sliced(static_cast<size_t>(rank), true);
