@@ -18,7 +18,7 @@ namespace {
 
 // Of a dimension, a pad, a stride: a product of two of them, and any sum, stay far from 2^63.
 constexpr int64_t kLargest = int64_t{1} << 30;
-constexpr int64_t kMostNumbers = 64;  // of axes or sizes
+constexpr int64_t kMostNumbers = kMaxBridged;  // of axes or sizes
 
 // A node under examination. What turns out not to be plain is noted; whatever is read afterwards means nothing.
 class Plain {
