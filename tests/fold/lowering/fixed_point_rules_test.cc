@@ -8,77 +8,62 @@
 #include "gtest/gtest.h"
 #include "tests/fold/lowering/guarded.h"
 #include "tests/fold/lowering/lowering_options.h"
+#include "tests/fold/lowering/provable_form.h"
 #include "tests/support/parse.h"
 #include "tests/support/run_pass.h"
 
 namespace dsperse {
 namespace {
 
+using ::dsperse::testing::ExpectForm;
 using ::dsperse::testing::FallingPrices;
 using ::dsperse::testing::FindOpNode;
+using ::dsperse::testing::FormName;
 using ::dsperse::testing::Guarded;
 using ::dsperse::testing::GuardedName;
 using ::dsperse::testing::LoweringForJstprove;
 using ::dsperse::testing::LoweringGuards;
 using ::dsperse::testing::Ops;
 using ::dsperse::testing::ParseGraph;
+using Form = ::dsperse::testing::ProvableForm;
 using ::dsperse::testing::RunFold;
 
-struct Rule {
-  const char* name;
-  const char* model;
-  const char* ops;
-
-  friend void PrintTo(const Rule& c, std::ostream* out) { *out << c.model; }
-};
-
-class FixedPointRules : public ::testing::TestWithParam<Rule> {};
-
-TEST_P(FixedPointRules, AreKept) {
-  Graph graph = ParseGraph(GetParam().model);
-  RunFold(graph, LoweringForJstprove());
-  EXPECT_EQ(Ops(graph), GetParam().ops);
-  Facts facts(&graph);
-  for (NodeId n : graph.AllNodes()) {
-    EXPECT_EQ(Target::Find("jstprove")->WhyNot(graph, graph.node(n), facts), "") << graph.node(n).op_type();
-  }
-}
-
-std::string RuleName(const ::testing::TestParamInfo<Rule>& tested) { return tested.param.name; }
+class FixedPointRules : public ::testing::TestWithParam<Form> {};
+TEST_P(FixedPointRules, AreKept) { ExpectForm(GetParam()); }
 
 INSTANTIATE_TEST_SUITE_P(
     Extremes, FixedPointRules,
     ::testing::Values(
-        Rule{"MaxOfTwo", "g (float[2] a, float[2] b) => (float[2] y) { y = Max(a, b) }", "Sub Add Max"},
-        Rule{"MinOfTwo", "g (float[2] a, float[2] b) => (float[2] y) { y = Min(a, b) }", "Sub Add Min"},
-        Rule{"MaxOfTwoShapes", "g (float[1, 2] a, float[3, 1] b) => (float[3, 2] y) { y = Max(a, b) }",
+        Form{"MaxOfTwo", "g (float[2] a, float[2] b) => (float[2] y) { y = Max(a, b) }", "Sub Add Max"},
+        Form{"MinOfTwo", "g (float[2] a, float[2] b) => (float[2] y) { y = Min(a, b) }", "Sub Add Min"},
+        Form{"MaxOfTwoShapes", "g (float[1, 2] a, float[3, 1] b) => (float[3, 2] y) { y = Max(a, b) }",
              "Expand Sub Add Max"},
-        Rule{"MaxOfOneTwice", "g (float[2] a) => (float[2] y) { y = Max(a, a) }", "Max"},
-        Rule{"MaxOfItsNegative", "g (float[2] a) => (float[2] y) { n = Neg(a) y = Max(n, a) }", "Neg Max"},
-        Rule{"ZeroFirst", "g (float[2] a) => (float[2] y) <float z = {0}> { y = Max(z, a) }", "Max"},
-        Rule{"ANumberFirst", "g (float[2] a) => (float[2] y) <float c = {0.5}> { y = Min(c, a) }",
+        Form{"MaxOfOneTwice", "g (float[2] a) => (float[2] y) { y = Max(a, a) }", "Max"},
+        Form{"MaxOfItsNegative", "g (float[2] a) => (float[2] y) { n = Neg(a) y = Max(n, a) }", "Neg Max"},
+        Form{"ZeroFirst", "g (float[2] a) => (float[2] y) <float z = {0}> { y = Max(z, a) }", "Max"},
+        Form{"ANumberFirst", "g (float[2] a) => (float[2] y) <float c = {0.5}> { y = Min(c, a) }",
              "Reshape Slice Conv Reshape Sub Add Min"}),
-    RuleName);
+    FormName);
 
 INSTANTIATE_TEST_SUITE_P(
     Shapes, FixedPointRules,
     ::testing::Values(
-        Rule{"ANumberPlusARow", "g (float[1, 1] a, float[2, 3] b) => (float[2, 3] y) { y = Add(a, b) }", "Add"},
-        Rule{"ARowTimesRows", "g (float[3] a, float[2, 3] b) => (float[2, 3] y) { y = Mul(a, b) }", "Mul"},
-        Rule{"ARowMinusRows", "g (float[3] a, float[2, 3] b) => (float[2, 3] y) { y = Sub(a, b) }", "Neg Add"},
-        Rule{"ARowPlusAColumn", "g (float[3] a, float[2, 1] b) => (float[2, 3] y) { y = Add(a, b) }", "Expand Add"},
-        Rule{"ARowMinusAColumn", "g (float[3] a, float[2, 1] b) => (float[2, 3] y) { y = Sub(a, b) }", "Expand Sub"},
-        Rule{"AConstantMinusANumber", "g (float[1] a) => (float[3] y) <float[3] c = {1, 2, 3}> { y = Sub(a, c) }",
+        Form{"ANumberPlusARow", "g (float[1, 1] a, float[2, 3] b) => (float[2, 3] y) { y = Add(a, b) }", "Add"},
+        Form{"ARowTimesRows", "g (float[3] a, float[2, 3] b) => (float[2, 3] y) { y = Mul(a, b) }", "Mul"},
+        Form{"ARowMinusRows", "g (float[3] a, float[2, 3] b) => (float[2, 3] y) { y = Sub(a, b) }", "Neg Add"},
+        Form{"ARowPlusAColumn", "g (float[3] a, float[2, 1] b) => (float[2, 3] y) { y = Add(a, b) }", "Expand Add"},
+        Form{"ARowMinusAColumn", "g (float[3] a, float[2, 1] b) => (float[2, 3] y) { y = Sub(a, b) }", "Expand Sub"},
+        Form{"AConstantMinusANumber", "g (float[1] a) => (float[3] y) <float[3] c = {1, 2, 3}> { y = Sub(a, c) }",
              "Reshape Slice Conv Reshape Neg Add"},
-        Rule{"ANumberByARow", "g (float[1] a) => (float[3] y) <float[3] c = {2, 4, 5}> { y = Div(a, c) }",
+        Form{"ANumberByARow", "g (float[1] a) => (float[3] y) <float[3] c = {2, 4, 5}> { y = Div(a, c) }",
              "Reshape Slice Conv Reshape Mul"},
-        Rule{"BatchesOfOneShape", "g (float[2, 3, 4] a, float[2, 4, 5] b) => (float[2, 3, 5] y) { y = MatMul(a, b) }", "MatMul"},
-        Rule{"ABatchForAll", "g (float[1, 3, 4] a, float[2, 4, 5] b) => (float[2, 3, 5] y) { y = MatMul(a, b) }", "Expand MatMul"},
-        Rule{"BatchesOfTwoRanks", "g (float[2, 3, 4] a, float[3, 1, 4, 5] b) => (float[3, 2, 3, 5] y) { y = MatMul(a, b) }",
+        Form{"BatchesOfOneShape", "g (float[2, 3, 4] a, float[2, 4, 5] b) => (float[2, 3, 5] y) { y = MatMul(a, b) }", "MatMul"},
+        Form{"ABatchForAll", "g (float[1, 3, 4] a, float[2, 4, 5] b) => (float[2, 3, 5] y) { y = MatMul(a, b) }", "Expand MatMul"},
+        Form{"BatchesOfTwoRanks", "g (float[2, 3, 4] a, float[3, 1, 4, 5] b) => (float[3, 2, 3, 5] y) { y = MatMul(a, b) }",
              "Expand Expand MatMul"},
-        Rule{"AFlattenFromBehind", "g (float[2, 3, 3] x) => (float[6, 3] y) { y = Flatten<axis = -1>(x) }", "Flatten"},
-        Rule{"AGatherFromBehind", "g (float[3, 3] x) => (float[3] y) <int64 i = {1}> { y = Gather<axis = -1>(x, i) }", "Gather"}),
-    RuleName);
+        Form{"AFlattenFromBehind", "g (float[2, 3, 3] x) => (float[6, 3] y) { y = Flatten<axis = -1>(x) }", "Flatten"},
+        Form{"AGatherFromBehind", "g (float[3, 3] x) => (float[3] y) <int64 i = {1}> { y = Gather<axis = -1>(x, i) }", "Gather"}),
+    FormName);
 
 #define NORM(attributes, inputs)                                                                       \
   "<ir_version: 8, opset_import: [\"\" : 17]> g (float[2, 2] x) => (float[2, 2] y) <float[2] s = {1, 2}, " \
@@ -86,23 +71,23 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Epsilons, FixedPointRules,
-    ::testing::Values(Rule{"OfCircuits", NORM("axis = -1, epsilon = 0.00001", "x, s, b"), "LayerNormalization"},
-                      Rule{"NotWrittenOut", NORM("axis = -1", "x, s, b"), "LayerNormalization"},
-                      Rule{"OfVisionTransformers", NORM("epsilon = 0.000001", "x, s, b"), "Add Add LayerNormalization"},
-                      Rule{"OfTenTimes", NORM("epsilon = 0.0000001", "x, s, b"), "Add Add Add Add LayerNormalization"},
-                      Rule{"Larger", NORM("epsilon = 0.001", "x, s, b"), "Div LayerNormalization"}),
-    RuleName);
+    ::testing::Values(Form{"OfCircuits", NORM("axis = -1, epsilon = 0.00001", "x, s, b"), "LayerNormalization"},
+                      Form{"NotWrittenOut", NORM("axis = -1", "x, s, b"), "LayerNormalization"},
+                      Form{"OfVisionTransformers", NORM("epsilon = 0.000001", "x, s, b"), "Add Add LayerNormalization"},
+                      Form{"OfTenTimes", NORM("epsilon = 0.0000001", "x, s, b"), "Add Add Add Add LayerNormalization"},
+                      Form{"Larger", NORM("epsilon = 0.001", "x, s, b"), "Div LayerNormalization"}),
+    FormName);
 
 INSTANTIATE_TEST_SUITE_P(
     VectorsAsC, FixedPointRules,
     ::testing::Values(
-        Rule{"OfARow", "g (float[2, 2] x) => (float[2, 2] y) <float[2, 2] w = {1, 2, 3, 4}, float[1, 2] c = {5, 6}>"
+        Form{"OfARow", "g (float[2, 2] x) => (float[2, 2] y) <float[2, 2] w = {1, 2, 3, 4}, float[1, 2] c = {5, 6}>"
                        " { y = Gemm(x, w, c) }", "Gemm"},
-        Rule{"OfANumber", "g (float[2, 2] x) => (float[2, 2] y) <float[2, 2] w = {1, 2, 3, 4}, float c = {5}>"
+        Form{"OfANumber", "g (float[2, 2] x) => (float[2, 2] y) <float[2, 2] w = {1, 2, 3, 4}, float c = {5}>"
                           " { y = Gemm(x, w, c) }", "Gemm"},
-        Rule{"OfOneByOne", "g (float[2, 2] x) => (float[2, 2] y) <float[2, 2] w = {1, 2, 3, 4}, float[1, 1] c = {5}>"
+        Form{"OfOneByOne", "g (float[2, 2] x) => (float[2, 2] y) <float[2, 2] w = {1, 2, 3, 4}, float[1, 1] c = {5}>"
                            " { y = Gemm(x, w, c) }", "Gemm"}),
-    RuleName);
+    FormName);
 
 INSTANTIATE_TEST_SUITE_P(
     FixedPoint, LoweringGuards,
