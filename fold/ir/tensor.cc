@@ -143,6 +143,9 @@ void DispatchFloat(DType type, F&& f) {
   }
 }
 
+// Bytes of a tensor that isn't in memory and is listed all the same: a uniform one may claim any size.
+constexpr int64_t kMostListed = int64_t{1} << 30;
+
 // A bool of C++ may only be 0 or 1; a file may hold anything.
 void NormalizeBools(DType type, std::string* bytes) {
   if (type != DType::kBool) return;
@@ -258,7 +261,8 @@ absl::StatusOr<Tensor> Tensor::Scaled(const Tensor& base, int axis, std::vector<
   scaling->base = base;
   scaling->channels = base.dims_[axis];
   scaling->inner = 1;
-  for (int i = axis + 1; i < base.rank(); ++i) scaling->inner *= base.dims_[i];
+  // Of an empty tensor no element is looked at, and the other sizes may be anything.
+  for (int i = axis + 1; i < base.rank() && base.count_ > 0; ++i) scaling->inner *= base.dims_[i];
   scaling->factors = std::move(factors);
   tensor.kind_ = Kind::kScaled;
   tensor.scaling_ = std::move(scaling);
@@ -443,7 +447,7 @@ absl::StatusOr<bool> SameBits(const Tensor& a, const Tensor& b) {
 
 absl::StatusOr<std::vector<double>> ToDoubles(const Tensor& tensor) {
   if (!tensor.in_memory()) {
-    DSPERSE_ASSIGN_OR_RETURN(const Tensor in_memory, tensor.Load());
+    DSPERSE_ASSIGN_OR_RETURN(const Tensor in_memory, tensor.Load(kMostListed));
     return ToDoubles(in_memory);
   }
   std::vector<double> out;
@@ -474,7 +478,7 @@ absl::StatusOr<std::vector<double>> ToDoubles(const Tensor& tensor) {
 }
 
 absl::StatusOr<std::vector<int64_t>> ToInts(const Tensor& tensor) {
-  DSPERSE_ASSIGN_OR_RETURN(const Tensor loaded, tensor.Load());
+  DSPERSE_ASSIGN_OR_RETURN(const Tensor loaded, tensor.Load(kMostListed));
   std::vector<int64_t> out;
   out.reserve(static_cast<size_t>(tensor.num_elements()));
   const bool ok = DispatchDType(

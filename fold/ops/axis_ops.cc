@@ -29,6 +29,8 @@ AxisView ViewAlong(const Dims& dims, int axis) {
 // Calls f(offset of the first element of a line) for every line along the axis; steps are `inner` wide.
 template <typename F>
 void ForEachLine(const AxisView& view, F&& f) {
+  // Of an empty tensor the other sizes may be anything.
+  if (view.outer == 0 || view.length == 0 || view.inner == 0) return;
   for (int64_t o = 0; o < view.outer; ++o) {
     for (int64_t i = 0; i < view.inner; ++i) f(o * view.length * view.inner + i, o * view.inner + i);
   }
@@ -73,7 +75,7 @@ absl::StatusOr<Outputs> ArgBest(const EvalContext& context, const NodeView& node
   } else {
     dims.erase(dims.begin() + axis);
   }
-  if (view.length == 0 && view.outer * view.inner > 0) {
+  if (view.length == 0 && view.outer > 0 && view.inner > 0) {
     return InvalidNode(node, "there is no element to choose from");
   }
   return DispatchNumbers(
@@ -149,6 +151,7 @@ absl::StatusOr<Outputs> Softmax(const EvalContext& context, const NodeView& node
         using T = typename decltype(tag)::type;
         T* out = nullptr;
         DSPERSE_ASSIGN_OR_RETURN(Tensor result, MakeOutput<T>(context, x.dims(), &out));
+        if (result.num_elements() == 0) return Single(std::move(result));
         const T* in = x.data<T>().data();
         std::vector<double> line(static_cast<size_t>(view.length));
         ForEachLine(view, [&](int64_t first, int64_t) {
@@ -188,7 +191,6 @@ absl::StatusOr<Outputs> Hardmax(const EvalContext& context, const NodeView& node
         T* out = nullptr;
         DSPERSE_ASSIGN_OR_RETURN(Tensor result, MakeOutput<T>(context, x.dims(), &out));
         const T* in = x.data<T>().data();
-        if (view.length == 0) return Single(std::move(result));
         ForEachLine(view, [&](int64_t first, int64_t) {
           const int64_t best = BestIndex<true, T>(in + first, view.length, view.inner, false);
           out[first + best * view.inner] = static_cast<T>(1.0);

@@ -40,6 +40,9 @@ BroadcastLoops MakeBroadcastLoops(const Dims& out, absl::Span<const Dims* const>
   BroadcastLoops loops;
   loops.run_step.assign(n, 0);
   loops.outer_step.resize(n);
+  // Then the other sizes may be anything, and their products too large.
+  loops.empty = std::find(out.begin(), out.end(), 0) != out.end();
+  if (loops.empty) return loops;
 
   // Merged loops from the inside out: size, and the step of each operand.
   Dims sizes;
@@ -47,7 +50,6 @@ BroadcastLoops MakeBroadcastLoops(const Dims& out, absl::Span<const Dims* const>
   absl::InlinedVector<int64_t, 3> stride(n, 1);  // elements of the operand inside this dimension
   for (int d = rank - 1; d >= 0; --d) {
     const int64_t size = out[d];
-    if (size == 0) loops.empty = true;
     absl::InlinedVector<int64_t, 3> step(n, 0);
     for (size_t i = 0; i < n; ++i) {
       const Dims& dims = *operands[i];
@@ -66,7 +68,7 @@ BroadcastLoops MakeBroadcastLoops(const Dims& out, absl::Span<const Dims* const>
     sizes.push_back(size);
     for (size_t i = 0; i < n; ++i) steps[i].push_back(step[i]);
   }
-  if (loops.empty || sizes.empty()) return loops;
+  if (sizes.empty()) return loops;
 
   loops.run = sizes[0];
   for (size_t i = 0; i < n; ++i) loops.run_step[i] = steps[i][0];

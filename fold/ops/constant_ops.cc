@@ -61,8 +61,9 @@ absl::StatusOr<Outputs> EyeLike(const EvalContext& context, const NodeView& node
   DSPERSE_RETURN_IF_ERROR(RequireInputs(node, inputs, 1));
   const Dims& dims = inputs[0]->dims();
   if (dims.size() != 2) return InvalidNode(node, "the input is not a matrix");
-  const DType type = static_cast<DType>(
-      node.Int("dtype", static_cast<int64_t>(inputs[0]->dtype())));
+  const int64_t asked = node.Int("dtype", static_cast<int64_t>(inputs[0]->dtype()));
+  if (asked < 1 || asked > kMaxDType) return InvalidNode(node, absl::StrCat("no element type ", asked));
+  const DType type = static_cast<DType>(asked);
   const int64_t k = node.Int("k", 0);
   return DispatchDType(
       type,
@@ -70,6 +71,7 @@ absl::StatusOr<Outputs> EyeLike(const EvalContext& context, const NodeView& node
         using T = typename decltype(tag)::type;
         T* out = nullptr;
         DSPERSE_ASSIGN_OR_RETURN(Tensor result, MakeOutput<T>(context, dims, &out));
+        if (result.num_elements() == 0) return Single(std::move(result));
         // Compared before they are added: k may be anything.
         for (int64_t row = 0; row < dims[0]; ++row) {
           if (k < -row || k >= dims[1] - row) continue;

@@ -35,13 +35,16 @@ absl::StatusOr<ConvShape> ReadShape(const NodeView& node, Inputs inputs, bool tr
   const int64_t all = w.dims()[0];
   const int64_t one = w.dims()[1];
   if (shape.groups < 1 || channels % shape.groups != 0 || all % shape.groups != 0 ||
-      channels != (transposed ? all : one * shape.groups)) {
+      (transposed ? channels != all : channels / shape.groups != one)) {
     return InvalidNode(node, absl::StrCat(both, ", group ", shape.groups));
   }
   shape.in_channels = channels / shape.groups;
   shape.out_channels = transposed ? one : all / shape.groups;
-  if (bias != nullptr &&
-      (bias->rank() != 1 || bias->dims()[0] != shape.out_channels * shape.groups)) {
+  int64_t out_channels = 0;
+  if (__builtin_mul_overflow(shape.out_channels, shape.groups, &out_channels)) {
+    return InvalidNode(node, absl::StrCat(both, ", group ", shape.groups));
+  }
+  if (bias != nullptr && (bias->rank() != 1 || bias->dims()[0] != out_channels)) {
     return InvalidNode(node, absl::StrCat(both, ", bias ", DimsToString(bias->dims())));
   }
   const auto kernel = absl::MakeConstSpan(w.dims()).subspan(2);
@@ -102,6 +105,10 @@ absl::StatusOr<Outputs> Evaluate(const EvalContext& context, const NodeView& nod
   DSPERSE_ASSIGN_OR_RETURN(const int64_t elements, NumElements(dims));
   const DType dtype = inputs[0]->dtype();
   if (elements == 0 && IsFloat(dtype)) return Single(Tensor::FromBytes(dtype, std::move(dims), ""));
+  // Sums of nothing, over sizes that no file holds.
+  if (inputs[0]->num_elements() == 0 || inputs[1]->num_elements() == 0) {
+    return Unsupported(node, dtype, "a result of empty operands");
+  }
   const int64_t each = shape.in_channels * window.kernel_size();
   if (transposed) {
     DSPERSE_RETURN_IF_ERROR(CheckOperations(context, node, elements, 1));

@@ -123,6 +123,7 @@ absl::StatusOr<Contraction> Plan(const NodeView& node, Inputs inputs, const Equa
     for (size_t k = 0; k < equation.terms[i].size(); ++k) {
       const size_t l = static_cast<size_t>(
           std::find(labels.begin(), labels.end(), equation.terms[i][k]) - labels.begin());
+      if (inputs[i]->num_elements() == 0) continue;  // no place is looked at, and strides may be anything
       if (inputs[i]->dims()[k] != 1) along[l] += strides[k];  // a repeated label walks the diagonal
     }
     const auto middle = along.begin() + equation.output.size();
@@ -147,6 +148,7 @@ absl::StatusOr<Outputs> Contract(const EvalContext& context, Inputs inputs, cons
   using Acc = std::conditional_t<kIsFloat<T>, double, ArithType<T>>;
   T* y = nullptr;
   DSPERSE_ASSIGN_OR_RETURN(Tensor result, MakeOutput<T>(context, plan.out_dims, &y));
+  if (result.num_elements() == 0) return Single(std::move(result));
   const size_t count = inputs.size();
   std::vector<const T*> data;
   for (const Tensor* input : inputs) data.push_back(input->data<T>().data());

@@ -104,7 +104,10 @@ absl::StatusOr<std::string> MakeBytes(const EvalContext& context, DType dtype, c
 
 int64_t ProductOf(const Dims& dims, int from, int to) {
   int64_t product = 1;
-  for (int i = from; i < to; ++i) product *= dims[i];
+  for (int i = from; i < to; ++i) {
+    // Beside a zero the others may be anything.
+    if (__builtin_mul_overflow(product, dims[i], &product)) return 0;
+  }
   return product;
 }
 

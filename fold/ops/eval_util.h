@@ -65,7 +65,7 @@ absl::StatusOr<int> NormalizeAxis(const NodeView& node, int64_t axis, int rank);
 // The same for a list, sorted; InvalidArgument when one occurs twice.
 absl::StatusOr<std::vector<int>> NormalizeAxes(const NodeView& node, absl::Span<const int64_t> axes,
                                                int rank);
-// Product of dims[from, to).
+// Product of dims[from, to) of a tensor that exists; 0 where it exceeds 64 bits, as only that of an empty one does.
 int64_t ProductOf(const Dims& dims, int from, int to);
 
 // ---- outputs ----

@@ -69,7 +69,7 @@ absl::StatusOr<Outputs> EvaluateGatherNd(const EvalContext& context, const NodeV
   DSPERSE_ASSIGN_OR_RETURN(const int64_t width, RequireMovable(node, data));
   DSPERSE_ASSIGN_OR_RETURN(
       const SlicePlaces slices,
-      FindSlices(node, data.dims(), *inputs[1], node.Int("batch_dims", 0)));
+      FindSlices(node, data.dims(), *inputs[1], node.Int("batch_dims", 0), context.max_output_bytes / width));
   const Dims& index_dims = inputs[1]->dims();
   Dims dims(index_dims.begin(), index_dims.end() - 1);
   dims.insert(dims.end(), slices.slice_dims.begin(), slices.slice_dims.end());

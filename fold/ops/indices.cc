@@ -54,8 +54,8 @@ absl::StatusOr<std::vector<int64_t>> ElementPlaces(const NodeView& node, const D
   return places;
 }
 
-absl::StatusOr<SlicePlaces> FindSlices(const NodeView& node, const Dims& data,
-                                       const Tensor& indices, int64_t batch_dims) {
+absl::StatusOr<SlicePlaces> FindSlices(const NodeView& node, const Dims& data, const Tensor& indices,
+                                       int64_t batch_dims, int64_t max_elements) {
   const Dims& dims = indices.dims();
   const int64_t rank = static_cast<int64_t>(data.size());
   const int64_t index_rank = static_cast<int64_t>(dims.size());
@@ -74,7 +74,10 @@ absl::StatusOr<SlicePlaces> FindSlices(const NodeView& node, const Dims& data,
   DSPERSE_ASSIGN_OR_RETURN(const int64_t batches, NumElements(absl::MakeConstSpan(dims).first(static_cast<size_t>(batch_dims))));
   DSPERSE_ASSIGN_OR_RETURN(const std::vector<int64_t> values, IntsOf(node, indices, "indices"));
   if (slices.slice_size == 0) return slices;  // nothing to move, wherever it would be
-  if (count > (int64_t{1} << 40)) return InvalidNode(node, absl::StrCat(count, " slices"));
+  if (count > max_elements / slices.slice_size) {
+    return absl::ResourceExhaustedError(absl::StrCat(DescribeNode(node), ": ", count, " slices of ", slices.slice_size,
+                                                     " elements, more than ", max_elements, " in all"));
+  }
   const Dims strides = RowMajorStrides(data);
   const int64_t batch_size = batch_dims > 0 ? strides[batch_dims - 1] : 0;
   slices.places.reserve(static_cast<size_t>(count));

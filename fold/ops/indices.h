@@ -31,8 +31,10 @@ struct SlicePlaces {
   Dims slice_dims;
   int64_t slice_size = 1;
 };
-absl::StatusOr<SlicePlaces> FindSlices(const NodeView& node, const Dims& data,
-                                       const Tensor& indices, int64_t batch_dims);
+// ResourceExhausted where the slices hold more than `max_elements` in all: a row of no index names the whole data, and
+// takes no place itself.
+absl::StatusOr<SlicePlaces> FindSlices(const NodeView& node, const Dims& data, const Tensor& indices,
+                                       int64_t batch_dims, int64_t max_elements);
 
 }  // namespace dsperse
 

@@ -48,7 +48,7 @@ absl::StatusOr<BatchedProduct> TakeApart(const EvalContext& context, const NodeV
   if (!b_vector) product.dims.push_back(product.shape.n);
   DSPERSE_ASSIGN_OR_RETURN(const int64_t elements, NumElements(product.dims));
   DSPERSE_RETURN_IF_ERROR(CheckOperations(context, node, elements, product.shape.k));
-  if (elements == 0) return product;
+  if (elements == 0 || product.shape.k == 0) return product;  // no product is asked for
   if (b_batch.empty()) {
     // One matrix on the right: all rows of all batches in one product.
     DSPERSE_ASSIGN_OR_RETURN(const int64_t batches, NumElements(a_batch));
@@ -73,6 +73,7 @@ template <typename T>
 void MultiplyFast(const EvalContext& context, const BatchedProduct& p, const T* a, const T* b,
                   T* out) {
   const int64_t batches = static_cast<int64_t>(p.a_at.size());
+  if (batches == 0) return;
   const int64_t size = p.shape.m * p.shape.n;
   // Many small products: one thread each.
   const bool across = batches >= 2 * context.threads;
@@ -111,7 +112,7 @@ absl::StatusOr<Outputs> EvaluateMatMul(const EvalContext& context, const NodeVie
     DSPERSE_ASSIGN_OR_RETURN(Tensor result, MakeOutput<T>(context, p.dims, &out));
     const T* a = inputs[0]->data<T>().data();
     const T* b = inputs[1]->data<T>().data();
-    const int64_t size = p.shape.m * p.shape.n;
+    const int64_t size = p.a_at.empty() ? 0 : p.shape.m * p.shape.n;
     for (size_t i = 0; i < p.a_at.size(); ++i) {
       T* to = out + static_cast<int64_t>(i) * size;
       BlockedProduct<Acc>(context.threads, p.shape, a + p.a_at[i], b + p.b_at[i],
@@ -190,6 +191,7 @@ absl::StatusOr<Outputs> EvaluateGemm(const EvalContext& context, const NodeView&
     };
     T* out = nullptr;
     DSPERSE_ASSIGN_OR_RETURN(Tensor result, MakeOutput<T>(context, dims, &out));
+    if (elements == 0) return Single(std::move(result));
     if constexpr (kIsFloat<T>) {
       if (context.mode == EvalMode::kFast) {
         using W = std::conditional_t<kIsHalf<T>, float, T>;

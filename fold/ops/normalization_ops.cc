@@ -194,7 +194,8 @@ absl::StatusOr<Outputs> NormalizeFromAxis(const EvalContext& context, const Node
   }
   if (node.num_outputs() < 2) return NormalizeRows(context, node, x, rows);
 
-  const DType stash = static_cast<DType>(node.Int("stash_type", 1));
+  const int64_t asked = node.Int("stash_type", 1);
+  const DType stash = asked < 1 || asked > kMaxDType ? DType::kUndefined : static_cast<DType>(asked);
   Dims outer = x.dims();
   std::fill(outer.begin() + axis, outer.end(), 1);
   Statistics statistics;

@@ -41,12 +41,8 @@ absl::StatusOr<Pool> ReadPool(const EvalContext& context, const NodeView& node, 
       pool.window, ConvWindow(node, absl::MakeConstSpan(x.dims()).subspan(2), kernel));
   pool.dims = pool.window.OutputDims(pool.batch, pool.channels);
   DSPERSE_ASSIGN_OR_RETURN(const int64_t elements, NumElements(pool.dims));
-  int64_t kernel_size = 1;
-  for (int64_t k : kernel) {
-    if (__builtin_mul_overflow(kernel_size, k, &kernel_size)) kernel_size = int64_t{1} << 62;
-  }
   if (elements == 0) return Unsupported(node, x.dtype(), "an empty result");
-  DSPERSE_RETURN_IF_ERROR(CheckOperations(context, node, elements, kernel_size));
+  DSPERSE_RETURN_IF_ERROR(CheckOperations(context, node, elements, pool.window.kernel_size()));
   return pool;
 }
 

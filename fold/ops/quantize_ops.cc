@@ -82,7 +82,7 @@ absl::StatusOr<Granularity> FindGranularity(const NodeView& node, const Tensor& 
   }
   out.block = block;
   out.outer_counts = true;
-  out.blocks = (out.axis + block - 1) / block;
+  out.blocks = out.axis / block + (out.axis % block != 0 ? 1 : 0);
   Dims wanted = x.dims();
   wanted[static_cast<size_t>(axis)] = out.blocks;
   if (scale.dims() != wanted) return mismatch();
@@ -137,6 +137,7 @@ absl::StatusOr<Outputs> QuantizeLinear(const EvalContext& context, const NodeVie
     return Unsupported(node, x.dtype(), "another precision than the scale's");
   }
   const int64_t asked = node.opset() >= 21 ? node.Int("output_dtype", 0) : 0;
+  if (asked < 0 || asked > kMaxDType) return InvalidNode(node, absl::StrCat("no element type ", asked));
   DType to = asked == 0 ? DType::kUint8 : static_cast<DType>(asked);
   if (zero_point != nullptr) {
     if (asked != 0 && to != zero_point->dtype()) {

@@ -147,8 +147,15 @@ absl::Status ReadNode(const EvalContext& context, const NodeView& node, Inputs i
                                           DimsToString(inputs[2]->dims())));
   }
   const int64_t gates = spec.gates();
-  DSPERSE_RETURN_IF_ERROR(CheckOperations(context, node, spec.steps * spec.batch * directions,
-                                          gates * n * (n + spec.input)));
+  // Tensors without elements may have any sizes.
+  int64_t states = 0, each = 0;
+  if (__builtin_mul_overflow(spec.steps, spec.batch, &states) || __builtin_mul_overflow(states, directions, &states) ||
+      __builtin_add_overflow(n, spec.input, &each) || __builtin_mul_overflow(each, n, &each) ||
+      __builtin_mul_overflow(each, gates, &each)) {
+    return absl::ResourceExhaustedError(absl::StrCat(DescribeNode(node), ": ", spec.steps, " steps of ", spec.batch,
+                                                     " sequences with ", n, " states"));
+  }
+  DSPERSE_RETURN_IF_ERROR(CheckOperations(context, node, states, each));
   DSPERSE_ASSIGN_OR_RETURN(out->x, ToDoubles(x));
   if (batch_first) out->x = SwapOuter(out->x, spec.batch, spec.steps, spec.input);
   DSPERSE_ASSIGN_OR_RETURN(out->w, Optional(node, inputs, 1, {directions, gates * n, spec.input}));

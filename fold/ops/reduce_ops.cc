@@ -40,12 +40,15 @@ absl::StatusOr<ReducePlan> PlanReduce(const NodeView& node, Inputs inputs) {
     for (int axis : axes) reduced[static_cast<size_t>(axis)] = true;
   }
   const bool keep = node.Int("keepdims", 1) != 0;
+  Dims gone_dims;
   for (int i = 0; i < x.rank(); ++i) {
     const bool gone = reduced[static_cast<size_t>(i)];
     plan.kept.push_back(gone ? 1 : x.dims()[i]);
     if (!gone || keep) plan.dims.push_back(plan.kept.back());
-    if (gone) plan.group *= x.dims()[i];
+    if (gone) gone_dims.push_back(x.dims()[i]);
   }
+  // Too many only where there is none, as another axis is empty.
+  plan.group = NumElements(gone_dims).value_or(std::numeric_limits<int64_t>::max());
   return plan;
 }
 

@@ -86,6 +86,9 @@ absl::Status SetSizes(const NodeView& node, const Dims& in, const std::vector<in
   for (int axis : axes) {
     out->scales[axis] = scale;
     out->widths[axis] = scale * static_cast<double>(in[axis]);
+    if (!(out->widths[axis] < 0x1p48)) {
+      return InvalidNode(node, absl::StrCat("scale ", scale, " of ", in[axis], " elements"));
+    }
     out->dims[axis] = static_cast<int64_t>(out->widths[axis] + 0.5);
   }
   return absl::OkStatus();

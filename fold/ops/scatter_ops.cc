@@ -104,7 +104,9 @@ absl::StatusOr<Outputs> EvaluateScatterNd(const EvalContext&, const NodeView& no
   const Tensor& data = *inputs[0];
   DSPERSE_RETURN_IF_ERROR(RequireSameType(node, data, *inputs[2]));
   DSPERSE_ASSIGN_OR_RETURN(const Reduction reduction, ReadReduction(node));
-  DSPERSE_ASSIGN_OR_RETURN(const SlicePlaces slices, FindSlices(node, data.dims(), *inputs[1], 0));
+  // Updates of another number are refused below.
+  const int64_t most = std::max(inputs[2]->num_elements(), int64_t{1} << 20);
+  DSPERSE_ASSIGN_OR_RETURN(const SlicePlaces slices, FindSlices(node, data.dims(), *inputs[1], 0, most));
   const Dims& index_dims = inputs[1]->dims();
   Dims wanted(index_dims.begin(), index_dims.end() - 1);
   wanted.insert(wanted.end(), slices.slice_dims.begin(), slices.slice_dims.end());
@@ -134,6 +136,7 @@ absl::StatusOr<Outputs> EvaluateTensorScatter(const EvalContext&, const NodeView
     return InvalidNode(node, absl::StrCat("update ", DimsToString(update.dims()), " for ",
                                           DimsToString(dims)));
   }
+  if (past.num_elements() == 0 || update.num_elements() == 0) return Single(past);
   std::vector<int64_t> starts(static_cast<size_t>(dims[0]), 0);
   if (const Tensor* given = InputAt(inputs, 2)) {
     DSPERSE_ASSIGN_OR_RETURN(starts, IntsOf(node, *given, "write_indices"));
@@ -141,7 +144,6 @@ absl::StatusOr<Outputs> EvaluateTensorScatter(const EvalContext&, const NodeView
       return InvalidNode(node, absl::StrCat(starts.size(), " write_indices for ", dims[0], " batches"));
     }
   }
-  if (past.num_elements() == 0 || update.num_elements() == 0) return Single(past);
   const int64_t length = dims[axis];
   const int64_t steps = update.dims()[axis];
   const int64_t run = ProductOf(dims, axis + 1, past.rank());

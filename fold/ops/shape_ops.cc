@@ -141,6 +141,7 @@ absl::StatusOr<Outputs> Trilu(const EvalContext& context, const NodeView& node, 
   DSPERSE_RETURN_IF_ERROR(RequireInputs(node, inputs, 1));
   const Tensor& x = *inputs[0];
   if (x.rank() < 2) return InvalidNode(node, "the input has no matrices");
+  if (x.num_elements() == 0) return Single(x);
   int64_t k = 0;
   if (const Tensor* given = InputAt(inputs, 1)) {
     DSPERSE_ASSIGN_OR_RETURN(k, IntOf(node, *given, "k"));

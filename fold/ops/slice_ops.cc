@@ -70,8 +70,9 @@ absl::StatusOr<Outputs> EvaluateSlice(const EvalContext& context, const NodeView
     if ((*steps)[i] == 0) return InvalidNode(node, absl::StrCat("step 0 on axis ", axis));
     const Progression p = Clamp(in[axis], (*starts)[i], (*ends)[i], (*steps)[i]);
     dims[axis] = p.count;
+    // Of an empty tensor no place is looked at, and its strides may be anything. A step beyond the axis is never taken.
+    if (inputs[0]->num_elements() == 0) continue;
     if (p.count > 0) offset += p.first * strides[axis];
-    // A step beyond the axis is never taken; it must not overflow.
     if (p.count > 1) strides[axis] *= p.step;
   }
   return Single(TakeStrided(context, node, *inputs[0], offset, dims, strides));
@@ -100,7 +101,7 @@ absl::StatusOr<std::vector<int64_t>> SplitSizes(const NodeView& node, Inputs inp
                                           " outputs"));
   }
   if (parts < 1) return InvalidNode(node, "no outputs");
-  const int64_t size = uneven ? (dim + parts - 1) / parts : dim / parts;
+  const int64_t size = dim / parts + (uneven && dim % parts != 0 ? 1 : 0);
   const int64_t last = dim - size * (parts - 1);
   if (last < 0 || (!uneven && last != size)) {
     return InvalidNode(node, absl::StrCat(dim, " elements into ", parts, " outputs"));
@@ -127,8 +128,8 @@ absl::StatusOr<Outputs> EvaluateSplit(const EvalContext& context, const NodeView
   for (int64_t size : sizes) {
     Dims dims = data.dims();
     dims[axis] = size;
-    DSPERSE_ASSIGN_OR_RETURN(Tensor part, TakeStrided(context, node, whole, start * strides[axis],
-                                                      std::move(dims), strides));
+    const int64_t offset = data.num_elements() == 0 ? 0 : start * strides[axis];
+    DSPERSE_ASSIGN_OR_RETURN(Tensor part, TakeStrided(context, node, whole, offset, std::move(dims), strides));
     outputs.push_back(std::move(part));
     start += size;
   }

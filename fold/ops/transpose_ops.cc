@@ -51,6 +51,15 @@ absl::StatusOr<Outputs> EvaluateTranspose(const EvalContext& context, const Node
   return Permute(context, node, *inputs[0], in, perm, dims);
 }
 
+// Size `i` of `dims` times `factor`; beside an empty axis it may be too large.
+absl::StatusOr<int64_t> Grown(const NodeView& node, const Dims& dims, size_t i, int64_t factor) {
+  int64_t grown = 0;
+  if (__builtin_mul_overflow(dims[i], factor, &grown)) {
+    return InvalidNode(node, absl::StrCat(factor, " times axis ", i, " of ", DimsToString(dims)));
+  }
+  return grown;
+}
+
 // Checks what both block operators need: rank 4 and a positive block size.
 absl::StatusOr<int64_t> BlockSize(const NodeView& node, const Tensor& data) {
   const int64_t block = node.Int("blocksize", 0);
@@ -69,7 +78,9 @@ absl::StatusOr<Outputs> EvaluateDepthToSpace(const EvalContext& context, const N
     return InvalidNode(node, absl::StrCat(in[1], " channels for blocks of ", b, " by ", b));
   }
   const int64_t c = in[1] / (b * b);
-  const Dims out = {in[0], c, in[2] * b, in[3] * b};
+  DSPERSE_ASSIGN_OR_RETURN(const int64_t height, Grown(node, in, 2, b));
+  DSPERSE_ASSIGN_OR_RETURN(const int64_t width, Grown(node, in, 3, b));
+  const Dims out = {in[0], c, height, width};
   const std::string mode = node.String("mode", "DCR");
   if (mode == "DCR") {
     return Permute(context, node, *inputs[0], {in[0], b, b, c, in[2], in[3]}, {0, 3, 4, 1, 5, 2},
@@ -90,8 +101,9 @@ absl::StatusOr<Outputs> EvaluateSpaceToDepth(const EvalContext& context, const N
   if (in[2] % b != 0 || in[3] % b != 0) {
     return InvalidNode(node, absl::StrCat(DimsToString(in), " in blocks of ", b));
   }
+  DSPERSE_ASSIGN_OR_RETURN(const int64_t channels, Grown(node, in, 1, b * b));
   return Permute(context, node, *inputs[0], {in[0], in[1], in[2] / b, b, in[3] / b, b},
-                 {0, 3, 5, 1, 2, 4}, {in[0], in[1] * b * b, in[2] / b, in[3] / b});
+                 {0, 3, 5, 1, 2, 4}, {in[0], channels, in[2] / b, in[3] / b});
 }
 
 }  // namespace

@@ -149,6 +149,7 @@ absl::StatusOr<Outputs> GridSample(const EvalContext& context, const NodeView& n
         using T = typename decltype(tag)::type;
         T* out = nullptr;
         DSPERSE_ASSIGN_OR_RETURN(Tensor result, MakeOutput<T>(context, dims, &out));
+        if (elements == 0) return Single(std::move(result));
         std::vector<std::pair<int64_t, double>> reads;  // element of an image (−1: zero), weight
         for (int64_t n = 0; n < dims[0]; ++n) {
           for (int64_t p = 0; p < points; ++p) {
@@ -242,6 +243,7 @@ absl::StatusOr<Outputs> NonMaxSuppression(const EvalContext& context, const Node
     if (std::isnan(score)) return InvalidNode(node, "a score is NaN");
   }
   std::vector<int64_t> chosen;
+  if (scores.num_elements() == 0) return Single(Tensor::Of<int64_t>({0, 3}, chosen));
   std::vector<int64_t> order(static_cast<size_t>(count));
   for (int64_t n = 0; n < boxes.dims()[0]; ++n) {
     const float* corners = boxes.data<float>().data() + n * count * 4;
