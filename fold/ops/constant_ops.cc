@@ -107,7 +107,9 @@ absl::StatusOr<Outputs> RangeOfInts(const EvalContext& context, const NodeView& 
 template <typename T>
 absl::StatusOr<Outputs> RangeOfFloats(const EvalContext& context, const NodeView& node,
                                       double start, double limit, double delta) {
-  const double count = std::fmax(std::ceil((limit - start) / delta), 0.0);
+  // The difference is one of T, the quotient is not rounded to it: so ONNX's shape function counts, and runtimes do.
+  const double span = static_cast<double>(static_cast<T>(limit - start));
+  const double count = std::fmax(std::ceil(span / delta), 0.0);
   if (delta == 0 || !std::isfinite(start) || !std::isfinite(limit) || !std::isfinite(delta)) {
     return InvalidNode(node, "delta is zero, or a bound is not finite");
   }

@@ -34,6 +34,12 @@ TEST(ConstantOfShapeTest, IsUniformOfAnySize) {
   EXPECT_FALSE(EvalStatus(9, "y = ConstantOfShape (a)", {Tensor::Of<int64_t>({1}, {-1})}).ok());
 }
 
+// 1.1f / 0.1f is a little more than 11, the exact difference of the bounds over it a little less.
+TEST(RangeTest, CountsFromTheRoundedDifference) {
+  const Tensor y = Eval(11, "y = Range (a, b, c)", {Tensor::Scalar(-0.1f), Tensor::Scalar(1.0f), Tensor::Scalar(0.1f)});
+  EXPECT_EQ(y.dims(), Dims{12});
+}
+
 TEST(RangeTest, CountsLikeTheFormula) {
   const auto ints = [](int64_t start, int64_t limit, int64_t delta) {
     return Values<int64_t>(
