@@ -415,7 +415,7 @@ absl::Status InferPool(const Graph& graph, const NodeView& node, absl::Span<cons
   const Shape& x = inputs[0]->shape;
   const std::vector<int64_t> kernel = node.Ints("kernel_shape");
   // The axes are independent of each other: a size that isn't known gets any that is large enough.
-  constexpr int64_t kLarge = int64_t{1} << 40;
+  constexpr int64_t kLarge = int64_t{1} << 30;
   std::vector<int64_t> spatial;
   for (int i = 2; i < x.rank(); ++i) spatial.push_back(x.dim(i).known() ? x.dim(i).size() : kLarge);
   if (kernel.size() != spatial.size()) return absl::OkStatus();

@@ -279,5 +279,13 @@ TEST(Facts, ADeepGraphNeedsNoStack) {
   EXPECT_EQ(ShapeOf(graph, facts, "y"), "[2]");
 }
 
+TEST(Facts, AnUnknownHeightHidesNoWidth) {
+  const Graph graph = testing::ParseGraph(R"(
+    g (float[1, 1, H, 5] x) => (float[1, 1, a, b] y) { y = MaxPool<kernel_shape = [2, 2], strides = [2, 2], ceil_mode = 1>(x) })");
+  Facts facts(&graph);
+  EXPECT_EQ(ShapeOf(graph, facts, "y"), "[1, 1, ?, 3]");
+  EXPECT_TRUE(facts.InferAll().ok());
+}
+
 }  // namespace
 }  // namespace dsperse
