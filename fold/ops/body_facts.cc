@@ -207,8 +207,10 @@ void Facts::Rep::ComputeScan(const NodeView& node) {
   std::vector<Fact> outputs(node.outputs().size());
   const bool batched = node.opset() < 9;
   const int first = batched ? 1 : 0;
-  const int num_scans = static_cast<int>(node.Int("num_scan_inputs", 0));
-  const int num_state = node.num_inputs() - first - num_scans;
+  const int64_t places = node.num_inputs() - first;
+  const int64_t asked = node.Int("num_scan_inputs", 0);
+  const int num_scans = asked < 1 || asked > places ? 0 : static_cast<int>(asked);
+  const int num_state = static_cast<int>(places) - num_scans;
   if (!body.valid() || num_scans < 1 || num_state < 0 ||
       graph.Inputs(body).size() != static_cast<size_t>(num_state + num_scans) ||
       graph.Outputs(body).size() < static_cast<size_t>(num_state)) {

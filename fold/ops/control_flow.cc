@@ -54,6 +54,11 @@ absl::Status WholeBytes(const Tensor& tensor) {
 
 absl::StatusOr<Tensor> SliceAt(const Tensor& tensor, int axis, int64_t index) {
   DSPERSE_RETURN_IF_ERROR(WholeBytes(tensor));
+  if (tensor.num_elements() == 0) {  // the other sizes may be anything
+    Dims dims = tensor.dims();
+    dims.erase(dims.begin() + axis);
+    return Tensor::FromBytes(tensor.dtype(), std::move(dims), "");
+  }
   DSPERSE_ASSIGN_OR_RETURN(const Tensor loaded, tensor.Load());
   const size_t element = static_cast<size_t>(BitWidth(loaded.dtype())) / 8;
   size_t outer = 1;
@@ -83,7 +88,7 @@ absl::StatusOr<Tensor> Stack(absl::Span<const Tensor> parts, int axis) {
     DSPERSE_ASSIGN_OR_RETURN(Tensor bytes, part.Load());
     loaded.push_back(std::move(bytes));
   }
-  size_t outer = 1;
+  size_t outer = parts[0].num_elements() == 0 ? 0 : 1;  // of an empty tensor the other sizes may be anything
   for (int i = 0; i < axis; ++i) outer *= static_cast<size_t>(parts[0].dims()[i]);
   const size_t inner = outer == 0 ? 0 : static_cast<size_t>(parts[0].num_bytes()) / outer;
   std::string bytes;
@@ -248,10 +253,10 @@ absl::StatusOr<std::vector<Tensor>> Runner::RunScan(const NodeView& node, int de
   if (!body.valid()) return absl::InvalidArgumentError("lacks its body");
   const bool batched = node.opset() < 9;
   const int first = batched ? 1 : 0;  // opset 8 begins with sequence_lens
-  const int num_scan_inputs = static_cast<int>(node.Int("num_scan_inputs", 0));
-  const int num_state = node.num_inputs() - first - num_scan_inputs;
-  if (num_scan_inputs < 1 || num_state < 0 ||
-      graph_.Outputs(body).size() < static_cast<size_t>(num_state)) {
+  const int64_t num_scan_inputs = node.Int("num_scan_inputs", 0);
+  const int64_t places = node.num_inputs() - first;
+  const int num_state = num_scan_inputs < 1 || num_scan_inputs > places ? -1 : static_cast<int>(places - num_scan_inputs);
+  if (num_state < 0 || graph_.Outputs(body).size() < static_cast<size_t>(num_state)) {
     return absl::InvalidArgumentError(absl::StrCat("num_scan_inputs is ", num_scan_inputs, " of ",
                                                    node.num_inputs(), " inputs"));
   }
@@ -278,10 +283,14 @@ absl::StatusOr<std::vector<Tensor>> Runner::RunScan(const NodeView& node, int de
     }
     steps = length;
   }
+  // Sequences without elements may claim any length.
+  const int64_t batch = batched ? sequences[0].dims()[0] : 1;  // opset 8: axis 0 of everything
+  if (steps > options_.max_iterations || batch > options_.max_iterations) {
+    return absl::ResourceExhaustedError(absl::StrCat(batch, " sequences of ", steps, " steps, more than ",
+                                                     options_.max_iterations, " iterations"));
+  }
   if (!batched) return ScanOnce(node, std::move(state), sequences, steps, steps, depth);
 
-  // Opset 8: axis 0 of everything is the batch.
-  const int64_t batch = sequences[0].dims()[0];
   std::vector<int64_t> lengths(static_cast<size_t>(batch), steps);
   if (node.input(0).valid()) {
     DSPERSE_ASSIGN_OR_RETURN(const Tensor* tensor, Get(node.input(0)));

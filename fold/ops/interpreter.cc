@@ -1,6 +1,7 @@
 #include "fold/ops/interpreter.h"
 
 #include <algorithm>
+#include <new>
 #include <optional>
 #include <string>
 #include <thread>
@@ -268,7 +269,11 @@ absl::StatusOr<std::vector<Tensor>> RunGraph(const Graph& graph, absl::Span<cons
                                              const RunOptions& options) {
   int threads = options.threads;
   if (threads <= 0) threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  return Runner(graph, options, threads, 0).RunMain(inputs);
+  try {
+    return Runner(graph, options, threads, 0).RunMain(inputs);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("out of memory while the model was run");
+  }
 }
 
 }  // namespace dsperse

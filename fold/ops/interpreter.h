@@ -27,7 +27,7 @@ struct RunOptions {
   int threads = 0;
   // Largest single value, in bytes.
   int64_t max_output_bytes = int64_t{1} << 33;
-  // Of one Loop: a condition that never turns false would run forever.
+  // Of one Loop, whose condition may never turn false, or one Scan, whose sequences may be empty and long.
   int64_t max_iterations = 10'000'000;
   // Called after each node of the main graph.
   std::function<void(int64_t done, int64_t total)> progress;
@@ -43,7 +43,7 @@ std::vector<ValueId> RequiredInputs(const Graph& graph);
 // string tensors as they are). Errors, each naming the node:
 //   InvalidArgument: number, element type or shape of the inputs; what an evaluator refuses.
 //   Unimplemented: an operator, opset or type that isn't covered; sequences, optionals.
-//   ResourceExhausted: max_output_bytes, max_iterations, nesting.
+//   ResourceExhausted: max_output_bytes, max_iterations, nesting, memory.
 absl::StatusOr<std::vector<Tensor>> RunGraph(const Graph& graph, absl::Span<const Tensor> inputs,
                                              const RunOptions& options = {});
 

@@ -34,13 +34,15 @@ class Generator {
   uint64_t state_;
 };
 
+constexpr int64_t kMostBytes = int64_t{1} << 33;  // what the interpreter takes
+
 absl::StatusOr<Tensor> Sample(DType type, Dims dims, Generator* generator) {
   return DispatchDType(
       type,
       [&](auto tag) -> absl::StatusOr<Tensor> {
         using T = typename decltype(tag)::type;
         T* data = nullptr;
-        DSPERSE_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Make<T>(std::move(dims), &data));
+        DSPERSE_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Make<T>(std::move(dims), &data, kMostBytes));
         for (int64_t i = 0; i < tensor.num_elements(); ++i) {
           if constexpr (std::is_integral_v<T>) {
             data[i] = static_cast<T>(generator->Next() & 1);

@@ -83,5 +83,42 @@ TEST(Interpreter, NamesTheNodeThatIsNotCovered) {
   EXPECT_THAT(status.message(), HasSubstr("Strange"));
 }
 
+TEST(Interpreter, RefusesAScanOfANegativeNumberOfInputs) {
+  for (const char* count : {"-2147483648", "4294967297"}) {
+    const Graph graph = testing::ParseGraph(absl::StrCat(
+        "g (float[2] x) => (float[2] y) { y = Scan<num_scan_inputs = ", count,
+        ", body = b (float i) => (float o) { o = Identity(i) }>(x) }"));
+    EXPECT_TRUE(absl::IsInvalidArgument(RunGraph(graph, {Tensor::Of<float>({2}, {1, 2})}).status())) << count;
+  }
+}
+
+// Sequences without elements may claim any length.
+TEST(Interpreter, ScansNoMoreStepsThanALoopDoes) {
+  const Graph graph = testing::ParseGraph(R"(
+    g (float[1] q) => (float[1] y, float[a, b] z) <int64[2] s = {1099511627776, 0}> {
+      a = ConstantOfShape(s)
+      y, z = Scan<num_scan_inputs = 1, body = b (float[1] c, float[0] i) => (float[1] o, float[0] p) {
+        o = Identity(c)
+        p = Identity(i)
+      }>(q, a)
+    })");
+  EXPECT_TRUE(absl::IsResourceExhausted(RunGraph(graph, {Tensor::Of<float>({1}, {1})}).status()));
+}
+
+TEST(Interpreter, ScansAlongAnyAxisOfNothing) {
+  const Graph graph = testing::ParseGraph(R"(
+    g (float[1] q) => (float[1] y, float[a, b, c, d] z) <int64[4] s = {1073741824, 1073741824, 2, 0}> {
+      a = ConstantOfShape(s)
+      y, z = Scan<num_scan_inputs = 1, scan_input_axes = [2], scan_output_axes = [2],
+                  body = b (float[1] c, float[k, l, m] i) => (float[1] o, float[k, l, m] p) {
+        o = Identity(c)
+        p = Identity(i)
+      }>(q, a)
+    })");
+  const absl::StatusOr<std::vector<Tensor>> outputs = RunGraph(graph, {Tensor::Of<float>({1}, {1})});
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  EXPECT_EQ((*outputs)[1].dims(), (Dims{1073741824, 1073741824, 2, 0}));
+}
+
 }  // namespace
 }  // namespace dsperse
