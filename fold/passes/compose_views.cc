@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "fold/ops/views.h"
 #include "fold/passes/constants.h"
@@ -66,8 +67,12 @@ bool ActsAsView(const NodeView& node, PassContext& context) {
   return IsView(node) || (node.Is("Transpose") && MovesOnlyOnes(node, context));
 }
 
-// The value at the start of the chain of views that ends in `node`, or none if there is no chain.
-ValueId RootOfViews(const Graph& graph, const NodeView& node, PassContext& context) {
+// Of results of views: the value at the start of their chain.
+using Roots = absl::flat_hash_map<ValueId, ValueId>;
+
+// The value at the start of the chain of views that ends in `node`, or none if there is no chain. Asked in the order of
+// the nodes, it looks at each view once.
+ValueId RootOfViews(const Graph& graph, const NodeView& node, PassContext& context, Roots& roots) {
   ValueId value = node.input(0);
   ValueId root;
   while (value.valid()) {
@@ -75,16 +80,21 @@ ValueId RootOfViews(const Graph& graph, const NodeView& node, PassContext& conte
     if (!producer.valid() || graph.BlockOf(value) != node.block() || !ActsAsView(graph.node(producer), context)) {
       break;
     }
-    value = graph.node(producer).input(0);
-    root = value;
+    // An output of the graph may have taken its place since.
+    const auto known = roots.find(value);
+    const bool found = known != roots.end() && graph.IsLive(known->second);
+    value = root = found ? known->second : graph.node(producer).input(0);
+    if (found) break;
   }
+  const ValueId start = root.valid() ? root : node.input(0);
+  if (start.valid()) roots[node.output(0)] = start;
   return root;
 }
 
-Rewritten ComposeReshapes(Graph& graph, NodeId id, PassContext& context) {
+Rewritten ComposeReshapes(Graph& graph, NodeId id, PassContext& context, Roots& roots) {
   const NodeView node = graph.node(id);
   if (node.opset() < 5) return NoMatch<bool>();
-  const ValueId root = RootOfViews(graph, node, context);
+  const ValueId root = RootOfViews(graph, node, context, roots);
   if (!root.valid()) return NoMatch<bool>();
   const Shape from = context.facts().ShapeOf(root);
   const Shape to = context.facts().ShapeOf(node.output(0));
@@ -329,9 +339,9 @@ Rewritten UndoSplit(Graph& graph, NodeId id, PassContext& context) {
   return Done();
 }
 
-Rewritten Compose(Graph& graph, NodeId id, PassContext& context) {
+Rewritten Compose(Graph& graph, NodeId id, PassContext& context, Roots& roots) {
   const NodeView node = graph.node(id);
-  if (ActsAsView(node, context)) return ComposeReshapes(graph, id, context);
+  if (ActsAsView(node, context)) return ComposeReshapes(graph, id, context, roots);
   if (node.Is("Slice")) return ComposeSlices(graph, id, context);
   if (node.Is("Pad")) return ComposePads(graph, id, context);
   return NoMatch<bool>();
@@ -347,6 +357,7 @@ Rewritten ComposeConcat(Graph& graph, NodeId id, PassContext& context) {
 
 absl::StatusOr<bool> ComposeViews::Run(Graph& graph, PassContext& context) const {
   bool changed = false;
+  Roots roots;
   const auto visit = [&](NodeId id, auto compose) {
     if (!graph.IsLive(id)) return;
     const Rewritten result = compose(graph, id, context);
@@ -355,7 +366,9 @@ absl::StatusOr<bool> ComposeViews::Run(Graph& graph, PassContext& context) const
   };
   // Forwards: what comes before a node is composed already. Concats backwards: the last takes in all.
   const std::vector<NodeId> nodes = graph.AllNodes();
-  for (NodeId id : nodes) visit(id, Compose);
+  for (NodeId id : nodes) {
+    visit(id, [&](Graph& g, NodeId node, PassContext& c) { return Compose(g, node, c, roots); });
+  }
   for (auto it = nodes.rbegin(); it != nodes.rend(); ++it) visit(*it, ComposeConcat);
   return changed;
 }

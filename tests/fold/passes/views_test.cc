@@ -156,6 +156,17 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"float[2, 3] x", "", "a = Transpose(x) b = Softmax(a) r = Transpose(b)",
              "Transpose Softmax Transpose ReduceMax"}));
 
+// The first output takes the place of the value that all of these views begin with.
+TEST(ComposeViews, TheStartOfAChainMayBecomeAnOutput) {
+  Graph graph = ParseGraph(R"(
+    g (float[2, 3] x) => (float[2, 3] y, float[1, 6] z)
+    <int64[1] flat = {6}, int64[2] same = {2, 3}, int64[2] wide = {3, 2}, int64[2] row = {1, 6}>
+    { r = Relu(x) a = Reshape(r, flat) y = Reshape(a, same) b = Reshape(a, wide) z = Reshape(b, row) })");
+  EXPECT_TRUE(RunPass(ComposeViews(), graph).changed);
+  RunFold(graph);
+  EXPECT_EQ(Ops(graph), "Relu Reshape");
+}
+
 TEST(EliminateRedundantTransposes, AConstantGoesWithTheRest) {
   Graph graph = ParseGraph(R"(
     g (float[2, 3] x) => (float[2, 3] y) <float[3, 2] c = {1, 2, 3, 4, 5, 6}>
