@@ -81,13 +81,6 @@ std::vector<int64_t> PixelsOf(const Image& image) {
   return pixels;
 }
 
-bool Resizes(const Graph& graph) {
-  for (NodeId id : graph.AllNodes()) {
-    if (graph.IsLive(id) && (graph.node(id).Is("Resize") || graph.node(id).Is("Upsample"))) return true;
-  }
-  return false;
-}
-
 // [C·kh·kw, P]: what each position's taps read.
 ValueId Patches(const Image& image, Rewriter& r) {
   const ValueId x = r.Emit("Reshape", {r.anchor().input(0), r.Ints({image.channels, image.pixels()}, "pixels_shape")}, "pixels");
@@ -108,6 +101,13 @@ bool LowerConvProducts::Wanted(const Graph&, const NodeView&, const Target& targ
   return target.checks_products();
 }
 
+std::string LowerConvProducts::WhyNotIn(const Graph& graph) const {
+  for (NodeId id : graph.AllNodes()) {
+    if (graph.node(id).Is("Resize") || graph.node(id).Is("Upsample")) return "the network resizes images";
+  }
+  return "";
+}
+
 absl::StatusOr<Matched<Rewrite>> LowerConvProducts::Match(const Graph& graph, const NodeView& node,
                                                           Facts& facts) const {
   const std::optional<Image> image = ImageOf(graph, node, facts);
@@ -119,10 +119,9 @@ absl::StatusOr<Matched<Rewrite>> LowerConvProducts::Match(const Graph& graph, co
   if (node.input(2).valid() && (!bias || bias->dims() != Dims{image->kernels})) return NoMatch<Rewrite>("its bias is no constant vector");
   if ((*facts.StaticShape(node.input(0)))[0] != 1) return NoMatch<Rewrite>("its batch holds more than one image");
   if (node.opset() < 7) return NoMatch<Rewrite>(absl::StrCat("Gemm broadcasts C from opset 7 on, the model has ", node.opset()));
-  if (image->taps() * image->positions() > kMostColumns) {
+  if (image->taps() > kMostColumns / image->positions()) {
     return NoMatch<Rewrite>("its patches would have an index of more than 2^18 columns");
   }
-  if (Resizes(graph)) return NoMatch<Rewrite>("the network resizes images");
   const Tensor kernel = *ConstantOf(graph, node.input(1));
   DSPERSE_ASSIGN_OR_RETURN(const Tensor weights, kernel.WithDims({image->kernels, image->channels * image->taps()}));
   std::optional<Tensor> c = bias;

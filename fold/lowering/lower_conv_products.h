@@ -33,6 +33,7 @@ class LowerConvProducts final : public NodeLowering {
 
  protected:
   bool Wanted(const Graph& graph, const NodeView& node, const Target& target) const override;
+  std::string WhyNotIn(const Graph& graph) const override;
   absl::StatusOr<Matched<Rewrite>> Match(const Graph& graph, const NodeView& node,
                                          Facts& facts) const override;
 };

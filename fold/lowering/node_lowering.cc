@@ -1,5 +1,8 @@
 #include "fold/lowering/node_lowering.h"
 
+#include <optional>
+#include <string>
+
 #include "absl/strings/str_cat.h"
 #include "fold/ir/status_macros.h"
 #include "fold/lowering/scratch.h"
@@ -29,6 +32,7 @@ bool NodeLowering::MayApply(const Target& target) const {
 absl::StatusOr<bool> NodeLowering::Run(Graph& graph, PassContext& context) const {
   if (context.target == nullptr) return false;
   bool changed = false;
+  std::optional<std::string> why_not_here;
   for (NodeId id : graph.AllNodes()) {
     if (!graph.IsLive(id) || !graph.node(id).Is(op_type())) continue;
     const NodeView node = graph.node(id);
@@ -40,6 +44,11 @@ absl::StatusOr<bool> NodeLowering::Run(Graph& graph, PassContext& context) const
     DSPERSE_ASSIGN_OR_RETURN(Matched<Rewrite> match, Match(graph, node, facts));
     if (!match) {
       if (!match.why_not.empty()) context.Missed(node, match.why_not);
+      continue;
+    }
+    if (!why_not_here) why_not_here = WhyNotIn(graph);
+    if (!why_not_here->empty()) {
+      context.Missed(node, *why_not_here);
       continue;
     }
     if (context.options().exact && lowering_class() == LoweringClass::kReRounded) {

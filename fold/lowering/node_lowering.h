@@ -42,6 +42,9 @@ class NodeLowering : public Pass {
   virtual bool price_driven() const { return false; }
   // True: also done where the target proves the node as it is, whatever the price.
   virtual bool Wanted(const Graph&, const NodeView&, const Target&) const { return false; }
+  // Why no node of `graph` is rewritten, whatever the node, or "". O(graph): asked once a run, when a node matches.
+  virtual std::string WhyNotIn(const Graph&) const { return ""; }
+
   // Is Wanted() ever true?
   virtual bool may_be_wanted() const { return false; }
   // Decides everything. Errors: those of reading constants.
