@@ -81,12 +81,15 @@ absl::StatusOr<Matched<Rewrite>> LowerSubOrder::Match(const Graph&, const NodeVi
 
 absl::StatusOr<Matched<Rewrite>> LowerMatMulBatches::Match(const Graph&, const NodeView& node, Facts& facts) const {
   const std::optional<Dims> made = facts.StaticShape(node.output(0));
+  if (node.num_inputs() != 2) return NoMatch<Rewrite>("it has not two operands");
   std::vector<Dims> wanted;
   bool expanded[2] = {};
   for (ValueId operand : node.inputs()) {
     const std::optional<Dims> dims = facts.StaticShape(operand);
     if (!dims || !made) return NoMatch<Rewrite>("its shapes are not known");
     if (dims->size() < 3) return NoMatch<Rewrite>();
+    // Declared, where nothing is inferred.
+    if (made->size() < 3) return NoMatch<Rewrite>("its result has another rank than its operands give");
     wanted.emplace_back(made->begin(), made->end() - 2);
     wanted.back().insert(wanted.back().end(), dims->end() - 2, dims->end());
     expanded[wanted.size() - 1] = wanted.back() != *dims;

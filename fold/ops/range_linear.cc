@@ -26,9 +26,9 @@ struct WeightSums {
 std::optional<WeightSums> SumWeights(const Tensor& weight, int axis) {
   const bool split = axis >= 0 && axis < weight.rank();
   const int64_t channels = split ? weight.dims()[axis] : 1;
+  if (weight.num_elements() == 0) return std::nullopt;  // its other sizes may be anything
   int64_t inner = 1;
   for (int a = axis + 1; split && a < weight.rank(); ++a) inner *= weight.dims()[a];
-  if (channels == 0 || weight.num_elements() == 0) return std::nullopt;
   WeightSums sums;
   sums.channels.resize(static_cast<size_t>(channels));
   sums.terms = static_cast<double>(weight.num_elements() / channels);

@@ -43,10 +43,14 @@ std::string JstproveWindows(const Graph& graph, const NodeView& node, Facts& fac
   if (std::string why = JstproveConv(graph, node, facts); !why.empty()) return why;
   const std::optional<Dims> in = facts.StaticShape(node.input(0)), out = facts.StaticShape(node.output(0));
   const std::vector<int64_t> pads = node.Ints("pads"), kernel = node.Ints("kernel_shape"), strides = node.Ints("strides");
-  if (!in || !out || in->size() != out->size() || pads.size() != 2 * kernel.size() || in->size() != kernel.size() + 2) return "";
+  if (!in || !out || in->size() != out->size() || pads.size() != 2 * kernel.size() || strides.size() != kernel.size() ||
+      in->size() != kernel.size() + 2) {
+    return "";
+  }
   for (size_t i = 0; i < kernel.size(); ++i) {
-    const int64_t last = ((*out)[i + 2] - 1) * strides[i] - pads[i];
-    if (pads[i] > kernel[i] || last > (*in)[i + 2]) return "a window lies beyond the image";
+    // In double: where nothing is inferred the file may declare any sizes.
+    const double last = (static_cast<double>((*out)[i + 2]) - 1) * static_cast<double>(strides[i]) - static_cast<double>(pads[i]);
+    if (pads[i] > kernel[i] || last > static_cast<double>((*in)[i + 2])) return "a window lies beyond the image";
   }
   return "";
 }
@@ -230,7 +234,7 @@ std::string ConstantExponent(const Graph&, const NodeView& node, Facts& facts) {
   const absl::StatusOr<std::vector<double>> value = ToDoubles(*exponent);
   if (!value.ok()) return "the exponent has no numeric value";
   const double number = (*value)[0];
-  const bool whole = number >= 1 && number == static_cast<double>(static_cast<int64_t>(number));
+  const bool whole = number >= 1 && number == std::floor(number);
   return whole || number == 0.5 ? "" : absl::StrCat("exponent ", number);
 }
 
@@ -279,6 +283,7 @@ std::string JstproveFlatten(const Graph&, const NodeView& node, Facts&) {
 std::string JstproveSlice(const Graph& graph, const NodeView& node, Facts& facts) {
   if (std::string why = ConstantOperands(graph, node, facts); !why.empty()) return why;
   if (!node.input(4).valid()) return "";
+  if (!node.input(2).valid()) return "it has no ends";
   const absl::StatusOr<std::vector<int64_t>> steps = ToInts(*facts.ConstantOf(node.input(4)));
   if (!steps.ok()) return "its steps have no numeric value";
   const bool backwards = std::any_of(steps->begin(), steps->end(), [](int64_t step) { return step < 0; });

@@ -107,7 +107,7 @@ int BroadcastOffset(const NodeView& node, const Tensor& constant, const ChannelA
   // Before opset 7 the second operand broadcasts, only when asked to, at `axis` or at the end.
   if (node.Int("broadcast", 0) == 0) return constant.rank() == axis.rank ? 0 : -1;
   const int64_t offset = node.Int("axis", aligned);
-  return offset + constant.rank() <= axis.rank ? static_cast<int>(offset) : -1;
+  return offset >= 0 && offset <= aligned ? static_cast<int>(offset) : -1;
 }
 
 absl::StatusOr<Matched<AffineStep>> MatchArithmetic(const Graph& graph, const NodeView& node,

@@ -147,6 +147,7 @@ std::optional<SliceParts> PartsOf(const Graph& graph, const NodeView& node, int 
     if (axis < 0) {
       if (rank < 0) return std::nullopt;
       axis += rank;
+      if (axis < 0) return std::nullopt;
     }
   }
   return parts;

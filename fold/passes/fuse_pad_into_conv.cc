@@ -181,9 +181,9 @@ Matched<PadFusion> MatchFusion(const Graph& graph, const NodeView& pad) {
     }
     // Zeros around the input of a ConvTranspose make a border of amount · stride, which its pads crop.
     int64_t border = 0;
-    if (__builtin_mul_overflow(amount, strides[i % spatial], &border)) border = own[i] + 1;
-    own[i] -= border;
-    if (own[i] < 0 || node.HasAttr("output_shape")) {
+    const bool fits = strides.size() == spatial && !__builtin_mul_overflow(amount, strides[i % spatial], &border) &&
+                      !__builtin_sub_overflow(own[i], border, &own[i]);
+    if (!fits || own[i] < 0 || node.HasAttr("output_shape")) {
       return NoMatch<PadFusion>("the ConvTranspose doesn't crop what the padding adds");
     }
   }

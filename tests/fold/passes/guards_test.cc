@@ -286,5 +286,32 @@ INSTANTIATE_TEST_SUITE_P(
         Guarded{"AnIdentityOfNothing", "eliminate_identity_ops", "g (float[2] x) => (float[a] y) { i = Identity( ) y = Neg(i) }"}),
     Name);
 
+INSTANTIATE_TEST_SUITE_P(
+    NumbersOutOfRange, Guards,
+    ::testing::Values(
+        Guarded{"SlicesOfAnAxisThatIsNotThere", "compose_views",
+                "g (float[4, 4] x) => (float[a, b] y) <int64[1] s = {0}, int64[1] e = {3}, int64[1] a = {-1000000}, int64[1] t = {1}>"
+                " { z = Slice(x, s, e, a, t) y = Slice(z, s, e, a, t) }",
+                "are not constant"},
+        Guarded{"StridesOfOneAxisOnly", "fuse_pad_into_conv",
+                "g (float[1, 1, 4, 4] x) => (float[1, 1, a, b] y) <int64[8] p = {0, 0, 0, 1, 0, 0, 0, 1}, float[1, 1, 1, 1] w = {1}>"
+                " { z = Pad(x, p) y = ConvTranspose<strides = [2], pads = [5, 5, 5, 5]>(z, w) }",
+                "doesn't crop"},
+        Guarded{"PadsBeyondAllNumbers", "fuse_pad_into_conv",
+                "g (float[1, 1, 4, 4] x) => (float[1, 1, a, b] y)"
+                " <int64[8] p = {0, 0, 0, 4611686018427387904, 0, 0, 0, 0}, float[1, 1, 1, 1] w = {1}>"
+                " { z = Pad(x, p) y = ConvTranspose<strides = [1, 4], pads = [0, 9223372036854775807, 0, 0]>(z, w) }",
+                "doesn't crop"},
+        Guarded{"MoreOutputsThanThereAre", "fold_constants",
+                "g (float[2] x) => (float[2] y) <float[2] a = {1, 2}, float[2] b = {3, 4}>"
+                " { c, d = Add(a, b) e = Add(x, c) y = Add(e, d) }",
+                "it names more outputs than there are"},
+        Guarded{"AnAxisThatIsCutToOne", "fuse_affine",
+                R"(<ir_version: 3, opset_import: ["" : 6]> g (float[1, 1, 2, 2] x, float[2, 1, 1, 1] w, float[2] k) => (float[1, 2, 2, 2] y)
+                <float[2, 1, 1, 1] w = {1, 2}, float[2] k = {3, 4}>
+                { z = Conv(x, w) y = Mul<broadcast = 1, axis = -4294967295>(z, k) })",
+                "is not one factor"}),
+    Name);
+
 }  // namespace
 }  // namespace dsperse
