@@ -13,6 +13,8 @@ namespace {
 
 constexpr int64_t kExpand = 8;  // the opset that has it
 
+constexpr char kOther[] = "its result has another shape than its operands give";
+
 // Does a value of these sizes expand to `made`? A file may declare a result that it can't have.
 bool ExpandsTo(const std::optional<Dims>& dims, const Dims& made) {
   if (!dims || dims->size() > made.size()) return false;
@@ -31,7 +33,7 @@ Matched<Rewrite> MatchOrder(const NodeView& node, Facts& facts) {
   }
   const std::string op(node.op_type());
   const std::optional<Dims> made = facts.StaticShape(node.output(0));
-  if (!ExpandsTo(facts.StaticShape(node.input(0)), *made)) return NoMatch<Rewrite>("its result has another shape than its operands give");
+  if (!ExpandsTo(facts.StaticShape(node.input(0)), *made)) return NoMatch<Rewrite>(kOther);
   if (facts.StaticShape(node.input(1)) != made) {
     if (node.opset() < kExpand) {
       return NoMatch<Rewrite>(absl::StrCat("Expand is there from opset 8 on, the model has ", node.opset()));
@@ -88,10 +90,10 @@ absl::StatusOr<Matched<Rewrite>> LowerMatMulBatches::Match(const Graph&, const N
     const std::optional<Dims> dims = facts.StaticShape(operand);
     if (!dims || !made) return NoMatch<Rewrite>("its shapes are not known");
     if (dims->size() < 3) return NoMatch<Rewrite>();
-    // Declared, where nothing is inferred.
-    if (made->size() < 3) return NoMatch<Rewrite>("its result has another rank than its operands give");
+    if (made->size() < 3) return NoMatch<Rewrite>(kOther);
     wanted.emplace_back(made->begin(), made->end() - 2);
     wanted.back().insert(wanted.back().end(), dims->end() - 2, dims->end());
+    if (!ExpandsTo(dims, wanted.back())) return NoMatch<Rewrite>(kOther);
     expanded[wanted.size() - 1] = wanted.back() != *dims;
   }
   if (!expanded[0] && !expanded[1]) return NoMatch<Rewrite>();

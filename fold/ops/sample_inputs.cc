@@ -1,5 +1,6 @@
 #include "fold/ops/sample_inputs.h"
 
+#include <new>
 #include <type_traits>
 #include <utility>
 
@@ -71,7 +72,12 @@ absl::StatusOr<std::vector<Tensor>> SampleInputs(const Graph& graph, uint64_t se
     }
     Dims dims;
     for (const Dim& dim : shape.dims()) dims.push_back(dim.known() ? dim.size() : 1);
-    absl::StatusOr<Tensor> tensor = Sample(graph.DeclaredType(input), std::move(dims), &generator);
+    absl::StatusOr<Tensor> tensor;
+    try {
+      tensor = Sample(graph.DeclaredType(input), std::move(dims), &generator);
+    } catch (const std::bad_alloc&) {
+      tensor = absl::ResourceExhaustedError("out of memory");
+    }
     if (!tensor.ok()) {
       return absl::Status(tensor.status().code(), absl::StrCat("input '", graph.Name(input), "': ",
                                                                tensor.status().message()));

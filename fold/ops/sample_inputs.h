@@ -14,7 +14,7 @@ namespace dsperse {
 // One tensor for each of RequiredInputs(graph), the same on every machine for the same seed. Floats are
 // about normal (mean 0, variance 1); integers are 0 or 1, so that they are good as indices; bools are
 // even. Unknown dimensions count as 1 (fix them before: input_shapes.h).
-// Unimplemented: an input of another type, or of unknown rank.
+// Unimplemented: an input of another type, or of unknown rank. ResourceExhausted: one of more than 8 GiB, or memory.
 absl::StatusOr<std::vector<Tensor>> SampleInputs(const Graph& graph, uint64_t seed);
 
 }  // namespace dsperse

@@ -83,6 +83,13 @@ TEST(Interpreter, NamesTheNodeThatIsNotCovered) {
   EXPECT_THAT(status.message(), HasSubstr("Strange"));
 }
 
+TEST(Interpreter, RefusesOutputsThatTheOperatorDoesNotHave) {
+  const Graph graph = testing::ParseGraph("g (float[2] x) => (float[2] y, float[2] z) { y, z = Relu(x) }");
+  const absl::Status status = RunGraph(graph, {Tensor::Of<float>({2}, {1, 2})}).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_THAT(status.message(), HasSubstr("gives 1 of 2 outputs"));
+}
+
 TEST(Interpreter, RefusesAScanOfANegativeNumberOfInputs) {
   for (const char* count : {"-2147483648", "4294967297"}) {
     const Graph graph = testing::ParseGraph(absl::StrCat(
