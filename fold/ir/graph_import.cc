@@ -14,6 +14,7 @@
 #include "fold/ir/graph.h"
 #include "fold/ir/graph_rep.h"
 #include "fold/ir/node_wire.h"
+#include "fold/ir/single_output.h"
 #include "fold/ir/skeleton.h"
 #include "fold/ir/status_macros.h"
 #include "fold/ir/tensor_wire.h"
@@ -410,6 +411,12 @@ class Importer {
           rep_.at(value).output_index = static_cast<int32_t>(rep_.at(node).outputs.size());
         }
         rep_.at(node).outputs.push_back(value);
+        // What removes a node counts on it that the operator has no others.
+        if (value.valid() && rep_.at(node).outputs.size() > 1 && rep_.at(node).domain.empty() &&
+            HasSingleOutput(rep_.at(node).op_type)) {
+          return absl::InvalidArgumentError(
+              absl::StrCat(rep_.Where(node), ": names ", fields_.outputs.size(), " outputs, the operator has one"));
+        }
       }
       ResolveInputs(id, node, &pending);
       DSPERSE_RETURN_IF_ERROR(ImportAttributes(id, node));

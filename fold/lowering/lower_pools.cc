@@ -288,7 +288,7 @@ absl::StatusOr<bool> LowerPoolOrder::Run(Graph& graph, PassContext& context) con
       context.Missed(pool, "the activation's result has another reader");
       continue;
     }
-    if (pool.output(1).valid()) {
+    if (std::any_of(pool.outputs().begin() + 1, pool.outputs().end(), [](ValueId output) { return output.valid(); })) {
       context.Missed(pool, "its Indices are read");
       continue;
     }

@@ -21,7 +21,8 @@ BlockId BranchTaken(const Graph& graph, const NodeView& node, PassContext& conte
   }
   char flag = 0;
   if (!condition->Read(0, absl::MakeSpan(&flag, 1)).ok()) return BlockId();
-  return node.body(flag != 0 ? "then_branch" : "else_branch");
+  const BlockId branch = node.body(flag != 0 ? "then_branch" : "else_branch");
+  return branch.valid() && graph.Outputs(branch).size() >= node.outputs().size() ? branch : BlockId();
 }
 
 void Inline(Graph& graph, NodeId id, BlockId branch) {

@@ -203,6 +203,10 @@ Matched<NoOp> MatchNoOp(const Graph& graph, const NodeView& node, PassContext& c
                                    [op = node.op_type()](const Matcher& m) { return m.op == op; });
   if (found == std::end(kMatchers)) return kNone();
   if (!node.input(0).valid() || !node.output(0).valid()) return kNone();
+  // A Dropout may name outputs that it doesn't have.
+  for (int i = node.Is("Dropout") ? 2 : 1; i < node.num_outputs(); ++i) {
+    if (!graph.Uses(node.output(i)).empty()) return kNone();
+  }
   return found->match(graph, node, context);
 }
 

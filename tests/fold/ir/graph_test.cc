@@ -205,6 +205,7 @@ TEST(GraphTest, ImportNamesWhatIsWrong) {
       {"g (float[1] x) => (float[1] y) { y = Relu(x)  y = Neg(x) }", "two values are named 'y'"},
       {"g (float[1] x) => (float[1] y) { a = Neg(y)  y = Relu(a) }", "cycle"},
       {"g (float[1] x) => (float[1] y) { a = Relu(x) }", "output 'y' is produced by nothing"},
+      {"g (float[1] x) => (float[1] y) { y, z = Relu(x) }", "(Relu): names 2 outputs, the operator has one"},
       {"<ir_version: 8, opset_import: [\"com.example\" : 1]> g (float[1] x) => (float[1] y) { y = Relu(x) }",
        "imports no opset"},
       {"<ir_version: 8, opset_import: [\"\" : 99]> g (float[1] x) => (float[1] y) { y = Relu(x) }",

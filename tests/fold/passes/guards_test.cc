@@ -303,9 +303,15 @@ INSTANTIATE_TEST_SUITE_P(
                 " { z = Pad(x, p) y = ConvTranspose<strides = [1, 4], pads = [0, 9223372036854775807, 0, 0]>(z, w) }",
                 "doesn't crop"},
         Guarded{"MoreOutputsThanThereAre", "fold_constants",
-                "g (float[2] x) => (float[2] y) <float[2] a = {1, 2}, float[2] b = {3, 4}>"
-                " { c, d = Add(a, b) e = Add(x, c) y = Add(e, d) }",
-                "gives 1 of 2 outputs"},
+                "g (float[2] x) => (float[2] y) <float[2] a = {1, 2}>"
+                " { c, m, d = Dropout(a) e = Add(x, c) y = Add(e, d) }",
+                "gives 2 of 3 outputs"},
+        Guarded{"ADropoutOfThreeOutputs", "eliminate_identity_ops",
+                "g (float[2] x) => (float[2] y) { c, m, d = Dropout(x) y = Add(c, d) }"},
+        Guarded{"ABranchOfFewerOutputsThanItsIf", "inline_constant_if",
+                "g (float[2] x) => (float[2] y, float[2] z) <bool yes = {1}>"
+                " { y, z = If(yes) <then_branch = t () => (float[2] u) { u = Exp(x) },"
+                " else_branch = e () => (float[2] v) { v = Neg(x) }> }"},
         Guarded{"AnAxisThatIsCutToOne", "fuse_affine",
                 R"(<ir_version: 3, opset_import: ["" : 6]> g (float[1, 1, 2, 2] x, float[2, 1, 1, 1] w, float[2] k) => (float[1, 2, 2, 2] y)
                 <float[2, 1, 1, 1] w = {1, 2}, float[2] k = {3, 4}>
