@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -23,11 +27,17 @@ int Log2(uint64_t n) {
 bool IsLookup(absl::string_view op) {
   static constexpr absl::string_view kNames[] = {
       "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh",     "Cos",     "Cosh", "Erf",
-      "Exp",  "Gelu",  "Log",  "Sin",   "Sinh", "HardSwish", "Sigmoid", "Tan",  "Tanh"};
+      "Exp",  "HardSwish", "Log",  "Sigmoid",   "Sin", "Sinh", "Tan",  "Tanh"};
   return std::find(std::begin(kNames), std::end(kNames), op) != std::end(kNames);
 }
 
 }  // namespace
+
+std::optional<int> ShiftOf(double factor) {
+  int exponent = 0;
+  if (!(factor > 0 && factor <= 1 && std::frexp(factor, &exponent) == 0.5)) return std::nullopt;
+  return 1 - exponent;
+}
 
 EzklCounter::EzklCounter(ModelView* view, const Parameters& parameters)
     : view_(*view),
@@ -45,18 +55,38 @@ void EzklCounter::Begin(const Range* known) {
   inside_.clear();
   scales_.clear();
   folded_into_.clear();
+  bases_.clear();
+  dead_.clear();
+  computed_.clear();
   shared_.clear();
   placed_.clear();
   lookups_.clear();
   if (!known_) return;
   // Which constants several nodes use, with the importer's folding done first.
   for (NodeId id : known->nodes) inside_.insert(id);
+  FindDead(*known);
   for (NodeId id : known->nodes) {
-    const NodeView node = view_.graph().node(id);
-    if (Folded(node)) continue;
-    SharedConstants(node, [&](const std::string& key, Count) { ++shared_[key]; });
+    if (Folded(view_.graph().node(id))) bases_.insert(folded_into_[id]);
+  }
+  for (NodeId id : known->nodes) {
+    if (folded_into_.contains(id) || dead_.contains(id)) continue;
+    SharedConstants(view_.graph().node(id), [&](Part, const std::string& key, Count) { ++shared_[key]; });
   }
   folded_into_.clear();
+}
+
+void EzklCounter::FindDead(const Range& range) {
+  const Graph& graph = view_.graph();
+  for (size_t i = range.nodes.size(); i-- > 0;) {
+    bool read = false;
+    for (ValueId output : graph.node(range.nodes[i]).outputs()) {
+      if (!output.valid()) continue;
+      for (const Use& use : graph.Uses(output)) {
+        read = read || use.is_block_output() || !dead_.contains(use.node);
+      }
+    }
+    if (!read) dead_.insert(range.nodes[i]);
+  }
 }
 
 void EzklCounter::AddInputs(absl::Span<const ValueId> inputs) {
@@ -80,10 +110,11 @@ int EzklCounter::ScaleOf(ValueId value) const {
   return found != scales_.end() ? found->second : param_scale_;
 }
 
-std::string EzklCounter::AddNode(NodeId id) {
+EzklCounter::Priced EzklCounter::AddNode(NodeId id) {
   const Graph& graph = view_.graph();
   const NodeView node = graph.node(id);
   inside_.insert(id);
+  if (dead_.contains(id)) return {};
   const ValueId first = node.input(0);
   Node priced{node, view_.ShapeOf(first), view_.ShapeOf(node.output(0)),
               view_.Elements(node.output(0)), ScaleOf(first)};
@@ -97,20 +128,29 @@ std::string EzklCounter::AddNode(NodeId id) {
   } else if (!node.domain().empty()) {
     result = {priced.scale, After::kKeep,
               absl::StrCat("no formula for operators of domain ", node.domain())};
+  } else if (const ValueId same = StandsFor(node); same.valid()) {
+    result = {ScaleOf(same), After::kKeep};
+  } else if (std::string refused = Refusal(priced); !refused.empty()) {
+    result = {priced.scale, After::kKeep, std::move(refused)};
   } else {
-    PlaceShared(node);
+    PlaceShared(node, kFirst);
     result = Price(priced);
+    if (FoldedIntoACopy(node)) result.exact = false;
   }
   if (result.refused.empty() && result.after == After::kRebase && result.scale > limit_) {
     for (ValueId output : node.outputs()) {
-      if (output.valid()) sheet_.Rebase(view_.Elements(output));
+      if (output.valid() && !graph.Uses(output).empty()) sheet_.Rebase(view_.Elements(output));
     }
     result.scale = limit_;
   }
   for (ValueId output : node.outputs()) {
     if (output.valid()) scales_[output] = result.scale;
   }
-  return result.refused;
+  // Two nodes that compute the same are one to the importer.
+  std::string computes(node.op_type());
+  for (ValueId input : node.inputs()) absl::StrAppend(&computes, " ", input.index);
+  if (!computed_.insert(std::move(computes)).second) result.exact = false;
+  return {std::move(result.refused), result.exact};
 }
 
 EzklCounter::Result EzklCounter::Price(const Node& node) {
@@ -127,6 +167,10 @@ EzklCounter::Result EzklCounter::Price(const Node& node) {
     return {scale};
   }
   if (op == "LeakyRelu") {
+    if (view.Float("alpha", 0.01f) == 0) {
+      sheet_.Relu(n);
+      return {scale};
+    }
     sheet_.Leaky(n);
     return {scale + param_scale_};
   }
@@ -137,12 +181,12 @@ EzklCounter::Result EzklCounter::Price(const Node& node) {
     sheet_.Add(n);
     sheet_.Larger(n);
     sheet_.Relu(n);
-    return {limit_};
+    return {limit_, After::kRebase, "", /*exact=*/!ShiftOf(view.Float("alpha", 0.2f)).has_value()};
   }
   if (IsLookup(op)) {
     sheet_.Add(n);
     lookups_.insert(std::string(op));
-    return {input_scale_};
+    return {scale};
   }
   if (op == "Abs") {
     sheet_.Abs(n);
@@ -161,14 +205,18 @@ EzklCounter::Result EzklCounter::Price(const Node& node) {
   if (op == "Sum") return Sum(node);
   if (op == "Mul" || op == "Div") return Mul(node);
   if (op == "Max" || op == "Min") {
-    if (view.num_inputs() != 2) return {scale, After::kKeep, "Max and Min of two operands only"};
     const int joined = Join(node);
-    sheet_.Larger(n);
+    if (IsMaxWithZero(view)) {
+      sheet_.Relu(n);
+    } else {
+      sheet_.Larger(n);
+    }
     return {joined};
   }
   if (op == "MaxPool") {
-    sheet_.MaxOf(n, Product(view.Ints("kernel_shape")));
-    return {scale};
+    const Count taps = Product(view.Ints("kernel_shape"));
+    sheet_.MaxOf(n, taps);
+    return {scale, After::kRebase, "", /*exact=*/taps != Count(1)};
   }
   if (op == "AveragePool") return AveragePool(node);
   if (op == "GlobalAveragePool" || op == "ReduceMean" || op == "ReduceSum") return Reduce(node);
@@ -177,137 +225,8 @@ EzklCounter::Result EzklCounter::Price(const Node& node) {
   return Move(node);
 }
 
-bool EzklCounter::IsPointwiseConv(const NodeView& node) {
-  for (int64_t size : KernelOf(view_, node)) {
-    if (size != 1) return false;
-  }
-  for (int64_t pad : node.Ints("pads")) {
-    if (pad != 0) return false;
-  }
-  return node.Int("group", 1) == 1;
-}
-
-EzklCounter::Result EzklCounter::Conv(const Node& node) {
-  const NodeView& view = node.view;
-  const Dims* weight = view_.ShapeOf(view.input(1));
-  if (weight == nullptr) return {node.scale, After::kKeep, "shape of the kernel is not known"};
-  if (node.in->size() != 4) {
-    return {node.scale, After::kKeep, "Conv over one or three spatial axes is refused"};
-  }
-  if (weight->size() != 4 || node.out->size() != 4) {
-    return {node.scale, After::kKeep, "shapes of input, kernel and result don't fit"};
-  }
-  for (int64_t dilation : view.Ints("dilations")) {
-    if (dilation != 1) return {node.scale, After::kKeep, "Conv with dilation above 1 is refused"};
-  }
-  if (!IsPointwiseConv(view)) {
-    sheet_.Add(std::max(Product(*node.in), Product(*weight)));
-    sheet_.Flush();
-    sheet_.Dots(node.n, Product(absl::MakeConstSpan(*weight).subspan(1)), 1);
-    sheet_.Rebase(node.n);
-    return {limit_};
-  }
-  // An einsum over what strides leave of the image.
-  Dims image = *node.in;
-  const std::vector<int64_t> strides = view.Ints("strides");
-  for (size_t axis = 0; axis < strides.size() && axis + 2 < image.size(); ++axis) {
-    if (strides[axis] <= 1) continue;
-    sheet_.Add(Product(image));
-    image[axis + 2] = (*node.out)[axis + 2];
-  }
-  const EzklSheet::Axis axes[] = {{(*node.out)[0], true, false, true},
-                                  {(*weight)[1], true, true, false},
-                                  {(*node.out)[2], true, false, true},
-                                  {(*node.out)[3], true, false, true},
-                                  {(*weight)[0], false, true, true}};
-  sheet_.Einsum(axes, {0, 1, 2, 3}, {4, 1}, {0, 4, 2, 3}, node.n);
-  sheet_.Rebase(node.n);
-  const ValueId bias = view.input(2);
-  if (bias.valid() && !view_.IsZero(bias)) sheet_.Add(node.n);
-  return {limit_};
-}
-
-EzklCounter::Result EzklCounter::ConvTranspose(const Node& node) {
-  const NodeView& view = node.view;
-  const Dims* weight = view_.ShapeOf(view.input(1));
-  if (weight == nullptr || node.in->size() != weight->size() || node.in->size() < 3) {
-    return {node.scale, After::kKeep, "shapes of input and kernel are not known"};
-  }
-  // A Conv without pads over the stretched image.
-  const size_t axes = node.in->size() - 2;
-  const std::vector<int64_t> strides = view.Ints("strides", std::vector<int64_t>(axes, 1));
-  const std::vector<int64_t> pads = view.Ints("pads", std::vector<int64_t>(2 * axes, 0));
-  const std::vector<int64_t> more = view.Ints("output_padding", std::vector<int64_t>(axes, 0));
-  if (strides.size() != axes || pads.size() != 2 * axes || more.size() != axes) {
-    return {node.scale, After::kKeep, "attributes don't fit the number of spatial axes"};
-  }
-  Count image = Product(absl::MakeConstSpan(*node.in).subspan(0, 2));
-  Count taps((*weight)[0]);
-  for (size_t a = 0; a < axes; ++a) {
-    const int64_t kernel = (*weight)[a + 2];
-    image *= Count(((*node.in)[a + 2] - 1) * strides[a] + 1 + 2 * (kernel - 1) - pads[a] -
-                   pads[a + axes] + more[a]);
-    taps *= Count(kernel);
-  }
-  sheet_.Add(std::max(image, Product(*weight)));
-  sheet_.Flush();
-  sheet_.Dots(node.n, taps, 1);
-  sheet_.Rebase(node.n);
-  return {limit_};
-}
-
-EzklCounter::Result EzklCounter::Matrix(const Node& node) {
-  const NodeView& view = node.view;
-  const std::optional<MatrixProduct> product = MatrixProductOf(view_, view);
-  const Dims* b = view_.ShapeOf(view.input(1));
-  if (!product.has_value() || b == nullptr) {
-    return {node.scale, After::kKeep, "shapes of the operands are not known"};
-  }
-  std::vector<EzklSheet::Axis> axes;
-  std::vector<int> in_a;
-  std::vector<int> in_b;
-  std::vector<int> in_out;
-  const size_t batch_a = view.Is("MatMul") && node.in->size() > 2 ? node.in->size() - 2 : 0;
-  const size_t batch_b = view.Is("MatMul") && b->size() > 2 ? b->size() - 2 : 0;
-  const size_t batch = std::max(batch_a, batch_b);
-  for (size_t i = 0; i < batch; ++i) {
-    const int64_t x = i + batch_a >= batch ? (*node.in)[i + batch_a - batch] : 1;
-    const int64_t y = i + batch_b >= batch ? (*b)[i + batch_b - batch] : 1;
-    const int64_t size = std::max(x, y);
-    const int axis = static_cast<int>(axes.size());
-    axes.push_back(
-        {size, x == size && i + batch_a >= batch, y == size && i + batch_b >= batch, true});
-    if (axes.back().in_a) in_a.push_back(axis);
-    if (axes.back().in_b) in_b.push_back(axis);
-    in_out.push_back(axis);
-  }
-  const int first = static_cast<int>(axes.size());
-  axes.push_back({product->l_size, true, false, true});
-  axes.push_back({product->m_size, true, true, false});
-  axes.push_back({product->n_size, false, true, true});
-  in_a.insert(in_a.end(), {first, first + 1});
-  in_b.insert(in_b.end(), {first + 1, first + 2});
-  in_out.insert(in_out.end(), {first, first + 2});
-  sheet_.Einsum(axes, in_a, in_b, in_out, node.n);
-  sheet_.Rebase(node.n);
-  if (view.input(2).valid()) sheet_.Add(node.n);
-  return {limit_};
-}
-
-EzklCounter::Result EzklCounter::BatchNormalization(const Node& node) {
-  const std::optional<ScaleShift> affine = ScaleShiftOf(view_, node.view);
-  if (!affine.has_value()) return {node.scale, After::kKeep, "parameters are not constant"};
-  const bool shifted =
-      std::any_of(affine->shift.begin(), affine->shift.end(), [](double v) { return v != 0; });
-  sheet_.Add(node.n);
-  sheet_.Rebase(node.n);
-  if (shifted) sheet_.Add(node.n);
-  return {limit_};
-}
-
 EzklCounter::Result EzklCounter::Clip(const Node& node) {
   const ClipBounds bounds = ClipBoundsOf(view_, node.view);
-  if (!bounds.constant) return {node.scale, After::kKeep, "bounds are not constant"};
   if (bounds.low.has_value()) {
     if (*bounds.low == 0) {
       sheet_.Relu(node.n);
@@ -329,15 +248,25 @@ bool EzklCounter::IsMeanOfSquare(const NodeView& node) {
 }
 
 EzklCounter::Result EzklCounter::Pow(const Node& node) {
-  const std::optional<double> exponent = view_.ScalarOf(node.view.input(1));
-  if (!exponent.has_value() || *exponent < 1 || *exponent > 64 ||
-      *exponent != std::floor(*exponent)) {
-    return {node.scale, After::kKeep, "exponents other than a whole constant have no formula"};
-  }
-  const int power = static_cast<int>(*exponent);
+  const int power = static_cast<int>(*view_.ScalarOf(node.view.input(1)));
   if (IsMeanOfSquare(node.view)) return {2 * node.scale, After::kKeep};
   sheet_.Add(node.n * Count(power - 1));
+  // A whole number is cast, and so is the base.
+  if (!IsFloat(view_.ConstantOf(node.view.input(1))->dtype())) sheet_.Add(Count(2) * node.n);
   return {power * node.scale};
+}
+
+int EzklCounter::Summed(Count n, int scale) {
+  if (scale <= limit_) return scale;
+  sheet_.Rebase(n);
+  return limit_;
+}
+
+int EzklCounter::Scaled(Count n, int scale, double factor) {
+  if (factor == 1) return scale;
+  sheet_.Add(n);
+  if (const std::optional<int> shift = ShiftOf(factor)) return scale + *shift;
+  return Summed(n, scale + param_scale_);
 }
 
 int EzklCounter::Join(const Node& node) {
@@ -345,7 +274,7 @@ int EzklCounter::Join(const Node& node) {
   const ValueId b = node.view.input(1);
   if (view_.IsConstant(a)) return ScaleOf(b);
   if (view_.IsConstant(b)) return ScaleOf(a);
-  if (ScaleOf(a) != ScaleOf(b)) sheet_.Add(node.n);
+  if (ScaleOf(a) != ScaleOf(b)) sheet_.Add(view_.Elements(ScaleOf(a) < ScaleOf(b) ? a : b));
   return std::max(ScaleOf(a), ScaleOf(b));
 }
 
@@ -364,6 +293,7 @@ EzklCounter::Result EzklCounter::Sum(const Node& node) {
     const ValueId input = node.view.input(i);
     const Dims* next = view_.ShapeOf(input);
     if (next == nullptr) return {scale, After::kKeep, "shapes are not known"};
+    const Count before = Product(dims);
     if (dims.size() < next->size()) dims.insert(dims.begin(), next->size() - dims.size(), 1);
     for (size_t axis = 0; axis < next->size(); ++axis) {
       int64_t& size = dims[dims.size() - next->size() + axis];
@@ -373,7 +303,7 @@ EzklCounter::Result EzklCounter::Sum(const Node& node) {
     const bool other_constant = view_.IsConstant(input);
     const int other = ScaleOf(input);
     // Constants are rescaled before.
-    if (!constant && !other_constant && other != scale) sheet_.Add(n);
+    if (!constant && !other_constant && other != scale) sheet_.Add(scale < other ? before : Product(*next));
     scale = constant ? other : other_constant ? scale : std::max(scale, other);
     constant = constant && other_constant;
     sheet_.Add(n);
@@ -391,27 +321,25 @@ EzklCounter::Result EzklCounter::Mul(const Node& node) {
   const bool divides = node.view.Is("Div");
   if (divides && !view_.IsConstant(factor)) {
     sheet_.Reciprocal(view_.Elements(factor));
+    Summed(view_.Elements(factor), ScaleOf(factor));
     sheet_.Add(node.n);
     return {input_scale_ + param_scale_};
   }
   if (!divides && view_.IsConstant(data)) std::swap(data, factor);
   if (IsMeanOfSquare(node.view)) return {2 * node.scale, After::kKeep};
   if (std::optional<double> value = view_.ScalarOf(factor); value.has_value()) {
-    const double by = divides ? 1 / *value : *value;
-    int exponent = 0;
-    if (by > 0 && by <= 1 && std::frexp(by, &exponent) == 0.5) {
+    if (const std::optional<int> shift = ShiftOf(divides ? 1 / *value : *value)) {
       sheet_.Add(node.n);
-      return {ScaleOf(data) + 1 - exponent, After::kKeep};
+      return {ScaleOf(data) + *shift, After::kKeep};
     }
   }
+  // A product with nothing but zeros is a constant, and so is whatever is made of it.
+  if (view_.IsConstant(factor) && IsAll(factor, 0)) return {ScaleOf(data), After::kKeep, "", /*exact=*/false};
   sheet_.Add(node.n);
   return {ScaleOf(data) + ScaleOf(factor)};
 }
 
 EzklCounter::Result EzklCounter::AveragePool(const Node& node) {
-  if (!node.view.HasAttr("strides")) {
-    return {node.scale, After::kKeep, "AveragePool without strides is refused"};
-  }
   const Count taps = Product(node.view.Ints("kernel_shape"));
   const Count plane =
       Product(absl::MakeConstSpan(*node.in).subspan(std::min<size_t>(2, node.in->size())));
@@ -442,9 +370,12 @@ EzklCounter::Result EzklCounter::Reduce(const Node& node) {
   }
   sheet_.Sums(node.n, each);
   if (node.view.Is("ReduceSum")) return {node.scale};
+  const int scale = Summed(node.n, node.scale);
+  if (each == Count(1)) return {scale};  // nothing to divide by
+  PlaceShared(node.view, kMeanFactor);
   sheet_.Add(node.n);
-  if (IsPowerOfTwo(each.value())) return {node.scale + Log2(each.value()), After::kKeep};
-  return {node.scale + param_scale_};
+  if (IsPowerOfTwo(each.value())) return {scale + Log2(each.value()), After::kKeep};
+  return {scale + param_scale_};
 }
 
 EzklCounter::Result EzklCounter::Softmax(const Node& node) {
@@ -459,7 +390,7 @@ EzklCounter::Result EzklCounter::Softmax(const Node& node) {
     sheet_.Reciprocal(Count(1));
     sheet_.Add(row);
   });
-  return {2 * input_scale_};
+  return {2 * input_scale_, After::kRebase, "", /*exact=*/row != Count(1)};
 }
 
 EzklCounter::Result EzklCounter::Normalization(const Node& node) {
@@ -469,8 +400,10 @@ EzklCounter::Result EzklCounter::Normalization(const Node& node) {
   const Count rows(n.value() / row.value());
   // Mean.
   sheet_.Sums(rows, row);
+  const int sum_scale = Summed(rows, node.scale);
+  PlaceShared(node.view, kMeanFactor);
   sheet_.Add(rows);
-  int mean_scale = node.scale;
+  int mean_scale = sum_scale;
   if (IsPowerOfTwo(row.value())) {
     mean_scale += Log2(row.value());
   } else {
@@ -478,7 +411,7 @@ EzklCounter::Result EzklCounter::Normalization(const Node& node) {
     mean_scale = limit_;
   }
   // Differences, at one scale.
-  if (mean_scale != node.scale) sheet_.Add(n);
+  if (mean_scale != node.scale) sheet_.Add(mean_scale < node.scale ? rows : n);
   sheet_.Add(n);
   if (std::max(mean_scale, node.scale) > limit_) sheet_.Rebase(n);
   // Variance, its root's reciprocal, scale and shift.
@@ -486,28 +419,72 @@ EzklCounter::Result EzklCounter::Normalization(const Node& node) {
   sheet_.Sums(rows, row);
   sheet_.Rebase(rows);
   sheet_.Rebase(rows);
+  PlaceShared(node.view, kEpsilon);
   sheet_.Add(rows);
   sheet_.Sqrt(rows);
   sheet_.Reciprocal(rows);
   sheet_.Add(n);
   sheet_.Rebase(n);
-  sheet_.Add(n);
-  sheet_.Rebase(n);
-  sheet_.Add(n);
-  return {limit_};
+  if (!IsAll(node.view.input(1), 1)) {
+    PlaceShared(node.view, kScale);
+    sheet_.Add(n);
+    sheet_.Rebase(n);
+  }
+  PlaceShared(node.view, kShift);
+  if (node.view.input(2).valid() && !view_.IsZero(node.view.input(2))) sheet_.Add(n);
+  // Seen: of several images, and of rescaled ones, the importer makes another InstanceNormalization.
+  const bool other = node.view.Is("InstanceNormalization") &&
+                     (node.in->empty() || (*node.in)[0] != 1 || node.scale > limit_);
+  return {limit_, After::kRebase, "", !other};
+}
+
+EzklCounter::Result EzklCounter::Slice(const Node& node) {
+  // One axis after the other, each of what those before left.
+  Dims left = *node.in;
+  std::vector<int64_t> axes = node.view.Ints("axes");
+  if (node.view.input(3).valid()) {
+    if (std::optional<std::vector<int64_t>> read = view_.IntsOf(node.view.input(3))) axes = *std::move(read);
+  } else if (axes.empty()) {
+    for (size_t axis = 0; axis < left.size(); ++axis) axes.push_back(static_cast<int64_t>(axis));
+  }
+  const int64_t rank = static_cast<int64_t>(left.size());
+  bool cut = false;
+  for (int64_t axis : axes) {
+    const int64_t at = axis < 0 ? axis + rank : axis;
+    if (at < 0 || at >= rank || node.out->size() != left.size()) break;
+    const int64_t size = (*node.out)[static_cast<size_t>(at)];
+    if (left[static_cast<size_t>(at)] == size) continue;
+    cut = true;
+    sheet_.Add(Product(left));
+    left[static_cast<size_t>(at)] = size;
+  }
+  if (!cut) sheet_.Add(view_.Elements(node.view.input(0)));  // one backwards
+  return {node.scale, After::kRebase, "", !MayMoveForward(node.view)};
+}
+
+EzklCounter::Result EzklCounter::Split(const Node& node) {
+  // A Slice for each result that somebody reads.
+  for (ValueId output : node.view.outputs()) {
+    if (output.valid() && !view_.graph().Uses(output).empty()) sheet_.Add(view_.Elements(node.view.input(0)));
+  }
+  return {node.scale, After::kRebase, "", !MayMoveForward(node.view)};
+}
+
+bool EzklCounter::MayMoveForward(const NodeView& node) {
+  const NodeId producer = view_.graph().Producer(node.input(0));
+  if (!producer.valid() || !inside_.contains(producer)) return false;
+  const NodeView made = view_.graph().node(producer);
+  return !made.Is("Conv") && !made.Is("MaxPool");
 }
 
 EzklCounter::Result EzklCounter::Move(const Node& node) {
   const NodeView& view = node.view;
   const absl::string_view op = view.op_type();
-  const Count in = view_.Elements(view.input(0));
   if (op == "Identity" || op == "Dropout" || op == "Cast") return {node.scale, After::kKeep};
-  if (op == "Slice" || op == "Resize" || op == "Upsample") {
-    sheet_.Add(in);
-    return {node.scale};
-  }
-  if (op == "Split") {
-    sheet_.Add(in * Count(view.num_outputs()));
+  if (op == "Slice") return Slice(node);
+  if (op == "Split") return Split(node);
+  if (op == "Resize") {
+    sheet_.Add(view_.Elements(view.input(0)));
     return {node.scale};
   }
   if (op == "Expand" || op == "Tile") {

@@ -8,6 +8,7 @@
 #define DSPERSE_CIRCUIT_ESTIMATE_BACKENDS_EZKL_COUNTER_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@
 
 namespace dsperse {
 
+// The number of bits that a product with 2^-bits adds to the scale, which is all that it does.
+std::optional<int> ShiftOf(double factor);
+
 class EzklCounter {
  public:
   EzklCounter(ModelView* view, const Parameters& parameters);
@@ -33,8 +37,11 @@ class EzklCounter {
   void Begin(const Range* known);
   void AddInputs(absl::Span<const ValueId> inputs);
   void AddOutputs(absl::Span<const ValueId> outputs);
-  // Why the node is refused, or "". A refused node adds nothing.
-  std::string AddNode(NodeId id);
+  struct Priced {
+    std::string refused;  // why; a refused node adds nothing
+    bool exact = true;    // false: EZKL's importer rewrites it in a way that no formula follows
+  };
+  Priced AddNode(NodeId id);
 
   const EzklSheet& sheet() const { return sheet_; }
   int lookups() const { return static_cast<int>(lookups_.size()); }
@@ -56,12 +63,15 @@ class EzklCounter {
     int scale = 0;
     After after = After::kRebase;
     std::string refused = "";
+    bool exact = true;
   };
 
   Result Price(const Node& node);
   Result Conv(const Node& node);
   Result ConvTranspose(const Node& node);
   Result Matrix(const Node& node);
+  // alpha and C of a Gemm.
+  Result ScaledSum(const Node& node);
   Result BatchNormalization(const Node& node);
   Result Clip(const Node& node);
   Result Pow(const Node& node);
@@ -72,21 +82,48 @@ class EzklCounter {
   Result Reduce(const Node& node);
   Result Softmax(const Node& node);
   Result Normalization(const Node& node);
+  Result Slice(const Node& node);
+  Result Split(const Node& node);
   Result Move(const Node& node);
 
+  // Why the importer or the layouter refuses the node, as far as its attributes tell, or "".
+  std::string Refusal(const Node& node);
+  // The operand that the importer puts in the place of the node: x of x · 1, of x + 0, of a Slice that cuts nothing.
+  ValueId StandsFor(const NodeView& node);
+  bool IsAll(ValueId value, double element);
+  // Max(x, 0) in either order: it is a Relu.
+  bool IsMaxWithZero(const NodeView& node);
+  // Its result is sliced in other places: EZKL's importer moves a Slice to the front of many operators.
+  bool MayMoveForward(const NodeView& node);
+  // A result that no result of the range depends on: the importer drops what makes it.
+  void FindDead(const Range& range);
+
   int ScaleOf(ValueId value) const;
-  // Brings both operands to one scale (costs n unless one is constant) and answers it.
+  // A sum of values at one scale, which may have to be rebased; answers the scale.
+  int Summed(Count n, int scale);
+  // A product of n values with a number; answers its scale.
+  int Scaled(Count n, int scale, double factor);
+  // Brings both operands to one scale (costs the elements of the one of the smaller scale, unless one is constant) and
+  // answers it.
   int Join(const Node& node);
   bool IsPointwiseConv(const NodeView& node);
   bool IsPerChannelConstant(const NodeView& node, int* data);
   // A square whose only reader takes its mean: EZKL makes one operator of the two.
   bool IsMeanOfSquare(const NodeView& node);
+  // The node that `value` comes from, seen through nodes that the importer drops and nobody else reads; none where it is
+  // not of the range or somebody else reads it.
+  NodeId OnlySource(ValueId value);
+  // A Conv that the importer folds constants into.
+  bool TakesConstants(const NodeView& conv);
   // Whether the importer folds the node into a Conv before it.
   bool Folded(const NodeView& node);
-  // The constants of a node that are put on the sheet when other nodes use them too.
+  // It would be, but the Conv's result is one of the model too: the importer computes the Conv twice.
+  bool FoldedIntoACopy(const NodeView& node);
+  // The constants of a node that are put on the sheet when other nodes use them too; `part`: before which of its steps.
+  enum Part { kFirst, kMeanFactor, kEpsilon, kScale, kShift };
   void SharedConstants(const NodeView& node,
-                       absl::FunctionRef<void(const std::string& key, Count size)> visit);
-  void PlaceShared(const NodeView& node);
+                       absl::FunctionRef<void(Part part, const std::string& key, Count size)> visit);
+  void PlaceShared(const NodeView& node, Part part);
 
   ModelView& view_;
   const int input_scale_;
@@ -100,6 +137,9 @@ class EzklCounter {
   absl::flat_hash_set<NodeId> inside_;
   absl::flat_hash_map<ValueId, int> scales_;
   absl::flat_hash_map<NodeId, NodeId> folded_into_;
+  absl::flat_hash_set<NodeId> bases_;  // Convs that something is folded into
+  absl::flat_hash_set<NodeId> dead_;
+  absl::flat_hash_set<std::string> computed_;  // operator and operands of the nodes so far
   absl::btree_map<std::string, int> shared_;
   absl::btree_set<std::string> placed_;
   absl::btree_set<std::string> lookups_;

@@ -28,13 +28,13 @@ constexpr PricedOperator kOperators[] = {
     {"Asinh"},
     {"Atan"},
     {"Atanh"},
-    {"AveragePool", true, "strides written out"},
+    {"AveragePool", true, "strides written out, no ceil_mode that adds windows"},
     {"BatchNormalization"},
-    {"Cast"},
+    {"Cast", true, "between float types"},
     {"Clip", true, "constant bounds"},
     {"Concat"},
-    {"Conv", true, "two spatial axes, dilations 1"},
-    {"ConvTranspose"},
+    {"Conv", true, "dilations 1, strides written out"},
+    {"ConvTranspose", true, "group 1, dilations 1, strides written out"},
     {"Cos"},
     {"Cosh"},
     {"DepthToSpace"},
@@ -45,7 +45,6 @@ constexpr PricedOperator kOperators[] = {
     {"Expand"},
     {"Flatten"},
     {"Gather", true, "constant indices"},
-    {"Gelu"},
     {"Gemm"},
     {"GlobalAveragePool"},
     {"HardSigmoid"},
@@ -57,22 +56,22 @@ constexpr PricedOperator kOperators[] = {
     {"Log"},
     {"MatMul"},
     {"Max", true, "two operands"},
-    {"MaxPool"},
+    {"MaxPool", true, "dilations 1, strides written out, no ceil_mode that adds windows"},
     {"Min", true, "two operands"},
     {"Mul"},
     {"Neg"},
-    {"Pad"},
+    {"Pad", true, "by zeros"},
     {"Pow", true, "constant whole exponent"},
     {"ReduceMean"},
     {"ReduceSum"},
     {"Relu"},
     {"Reshape"},
-    {"Resize"},
+    {"Resize", true, "nearest, by scales"},
     {"Sigmoid"},
     {"Sin"},
     {"Sinh"},
     {"Slice"},
-    {"Softmax"},
+    {"Softmax", true, "over one axis"},
     {"SpaceToDepth"},
     {"Split"},
     {"Sqrt"},
@@ -81,10 +80,9 @@ constexpr PricedOperator kOperators[] = {
     {"Sum"},
     {"Tan"},
     {"Tanh"},
-    {"Tile"},
+    {"Tile", true, "of axes of size 1"},
     {"Transpose"},
     {"Unsqueeze"},
-    {"Upsample"},
 };
 
 constexpr ParameterInfo kParameters[] = {
@@ -114,14 +112,19 @@ class EzklPricer : public RangePricer {
 
   void Begin() override {
     counter_.Begin(nullptr);
-    provable_ = true;
+    provable_ = exact_ = true;
   }
 
   RangePrice Extend(NodeId node) override {
-    if (!view_->IsConstantNode(node) && !counter_.AddNode(node).empty()) provable_ = false;
+    if (!view_->IsConstantNode(node)) {
+      const EzklCounter::Priced priced = counter_.AddNode(node);
+      provable_ = provable_ && priced.refused.empty();
+      exact_ = exact_ && priced.refused.empty() && priced.exact;
+    }
     RangePrice price;
     price.price = counter_.sheet().position().cells.value();
-    price.provable = price.exact = provable_;
+    price.provable = provable_;
+    price.exact = exact_;
     return price;
   }
 
@@ -132,6 +135,7 @@ class EzklPricer : public RangePricer {
   std::shared_ptr<ModelView> view_;
   EzklCounter counter_;
   bool provable_ = true;
+  bool exact_ = true;
 };
 
 class EzklBackend : public Backend {
@@ -149,6 +153,7 @@ class EzklBackend : public Backend {
     EzklCounter counter(&view, parameters);
     RangeCounts result;
     const size_t metrics = std::size(kMetrics);
+    uint32_t approximate = 0;
     counter.Begin(&range);
     EzklSheet::Position before = counter.sheet().position();
     const auto step = [&] {
@@ -162,8 +167,11 @@ class EzklBackend : public Backend {
     for (NodeId id : range.nodes) {
       NodeCounts node;
       node.node = id;
-      node.unsupported = counter.AddNode(id);
+      EzklCounter::Priced priced = counter.AddNode(id);
+      node.unsupported = std::move(priced.refused);
       node.counts = step();
+      if (!priced.exact) node.counts.approximate = (uint32_t{1} << metrics) - 1;
+      approximate |= node.counts.approximate;
       result.nodes.push_back(std::move(node));
     }
     counter.AddOutputs(range.outputs);
@@ -178,7 +186,7 @@ class EzklBackend : public Backend {
     result.total.values[5] = Count(counter.lookups());
     result.total.values[6] = Count(logrows);
     // Measured after calibration, which also changes scales.
-    result.total.approximate |= uint32_t{1} << 6;
+    result.total.approximate |= approximate | uint32_t{1} << 6;
     return result;
   }
 

@@ -173,7 +173,7 @@ void EzklSheet::Einsum(absl::Span<const Axis> axes, absl::Span<const int> a,
     if (axis.in_a && axis.in_b && !axis.in_out) terms *= Count(axis.size);
     if (axis.size <= 1) continue;
     free += axis.in_a != axis.in_b ? 1 : 0;
-    common = common || (axis.in_a && axis.in_b && !axis.in_out);
+    common = common || (axis.in_a && axis.in_b);
     result = result || axis.in_out;
   }
   if (free <= 1 || !common || !result) {
@@ -218,14 +218,15 @@ void EzklSheet::EinsumColumns(absl::Span<const Axis> axes, std::vector<int> a, s
   for (int axis : out) {
     const bool in_a = std::find(a.begin(), a.end(), axis) != a.end();
     const bool in_b = std::find(b.begin(), b.end(), axis) != b.end();
-    if (in_a && in_b) {
-      std::vector<int> joined = a;
+    if (in_a && in_b) {  // both are multiplied, and are one from here on
       for (int i : b) {
-        if (std::find(a.begin(), a.end(), i) == a.end()) joined.push_back(i);
+        if (std::find(a.begin(), a.end(), i) == a.end()) a.push_back(i);
       }
-      at_.einsum_cells += product(joined);
+      b.clear();
+      EinsumFlush();
+      at_.einsum_cells += product(a);
       remove(&a, axis);
-      remove(&b, axis);
+      contract(product(a), axis);
       continue;
     }
     std::vector<int>* holder = in_a ? &a : &b;
