@@ -192,6 +192,11 @@ absl::Status EstimateFile(const EstimateFlags& flags, const Request& request, Cl
     return UsageError("--by slice needs --slice-points, or a directory of slices in place of the model");
   }
   LoadedModel& model = UntilExit(std::move(loaded));
+  if (const std::vector<std::string> frozen = model.graph.FreezeInputs(); !frozen.empty()) {
+    context.Note(absl::StrCat(frozen.size(), frozen.size() == 1 ? " input that has an initializer counts as a constant"
+                                                                : " inputs that have an initializer count as constants",
+                              ": no prover takes them"));
+  }
   DSPERSE_RETURN_IF_ERROR(SetInputShapes(flags.shapes, &model.graph));
   if (request.fold.lower) {  // rewrites need sizes
     for (const std::string& notice : DefaultFirstDimensions(&model.graph)) context.Note(notice);

@@ -45,6 +45,21 @@ TEST(EstimateCommand, TableNamesOperatorsAndWhatIsExact) {
   EXPECT_THAT(result.out, Not(HasSubstr("\x1b")));
 }
 
+TEST(EstimateCommand, InputsWithAnInitializerAreNoInputsOfTheCircuit) {
+  TempDir dir;
+  const std::string fixed = ExportAll(ParseGraph(
+      "g (float[1,6] x) => (float[1,6] y) <float[1,6] c = {2.0, 3.0, 4.0, 5.0, 6.0, 7.0}> { y = Mul(x, c) }"));
+  const std::string open = ExportAll(ParseGraph(
+      "g (float[1,6] x, float[1,6] c = {2.0, 3.0, 4.0, 5.0, 6.0, 7.0}) => (float[1,6] y) { y = Mul(x, c) }"));
+  for (const char* backend : {"ezkl_halo2", "jstprove_expander"}) {
+    const CliResult a = Cli({"estimate", dir.Write("a.onnx", fixed), "--backend", backend, "--json"});
+    const CliResult b = Cli({"estimate", dir.Write("b.onnx", open), "--backend", backend, "--json"});
+    EXPECT_EQ(Json::parse(a.out)["totals"], Json::parse(b.out)["totals"]);
+    EXPECT_EQ(a.err, "");
+    EXPECT_THAT(b.err, HasSubstr("1 input that has an initializer counts as a constant"));
+  }
+}
+
 TEST(EstimateCommand, JsonHasTotalsAndNodesByName) {
   TempDir dir;
   const CliResult result = Cli({"estimate", dir.Write("m.onnx", Model()), "--json", "--by", "node",
