@@ -74,33 +74,24 @@ bool WantsNarrow(const Prepared& prepared) {
                          prepared.graph->Nodes(prepared.graph->main())) <= kCompiledAsOne;
 }
 
-// How the plan was priced to write comparisons. `view` is that of the plan.
-absl::Status FindComparisons(const Backend& backend, const Parameters& parameters, ModelView& view, Lifts& lifts,
-                             Prepared* prepared) {
+// What pricing each slice again as a circuit of its own tells: in slices with a proof, which comparisons were priced as
+// narrowed, with `lifts`; in others, how many nodes count as 0 because the backend has no price for them. `view` is that of
+// the plan, which has read the weights.
+absl::Status NoteHowSlicesWerePriced(const Backend& backend, const Parameters& parameters, ModelView& view, Lifts* lifts,
+                                     Prepared* prepared) {
   for (Slice& slice : prepared->plan.slices) {
-    if (!slice.provable || !slice.arithmetic) continue;
+    if (!slice.arithmetic || (slice.provable && lifts == nullptr)) continue;
     const Range range = MakeRange(view, prepared->plan.order, static_cast<size_t>(slice.begin),
                                   static_cast<size_t>(slice.end));
     DSPERSE_ASSIGN_OR_RETURN(const RangeCounts counts, backend.CountRange(view, range, parameters));
     for (const NodeCounts& node : counts.nodes) {
-      if (!node.narrowed) continue;
-      const ValueId x = ComparedWithZero(*prepared->facts, prepared->graph->node(node.node));
-      slice.narrowings.push_back({node.node, x, lifts.Inside(x)});
-    }
-  }
-  return absl::OkStatus();
-}
-
-// Nodes that count as 0 because the backend has no price for them. `view` is that of the plan.
-absl::Status CountUnpriced(const Backend& backend, const Parameters& parameters, ModelView& view, Prepared* prepared) {
-  for (Slice& slice : prepared->plan.slices) {
-    if (slice.provable || !slice.arithmetic) continue;
-    const Range range = MakeRange(view, prepared->plan.order, static_cast<size_t>(slice.begin),
-                                  static_cast<size_t>(slice.end));
-    DSPERSE_ASSIGN_OR_RETURN(const RangeCounts counts, backend.CountRange(view, range, parameters));
-    for (const NodeCounts& node : counts.nodes) {
-      slice.unpriced_nodes +=
-          !node.unsupported.empty() && node.counts.values[backend.price_metric()].value() == 0;
+      if (!slice.provable) {
+        slice.unpriced_nodes +=
+            !node.unsupported.empty() && node.counts.values[backend.price_metric()].value() == 0;
+      } else if (node.narrowed) {
+        const ValueId x = ComparedWithZero(*prepared->facts, prepared->graph->node(node.node));
+        slice.narrowings.push_back({node.node, x, lifts->Inside(x)});
+      }
     }
   }
   return absl::OkStatus();
@@ -205,10 +196,8 @@ absl::StatusOr<Prepared> Prepare(Graph graph, const PrepareOptions& options) {
     for (ValueId v : slice.inputs) slice.lifts.push_back(known->lifts->Of(v));
   }
   DSPERSE_RETURN_IF_ERROR(out.graph->SetOrder(out.graph->main(), out.plan.order));
-  if (known != nullptr) {
-    DSPERSE_RETURN_IF_ERROR(FindComparisons(*backend, parameters, *view, *known->lifts, &out));
-  }
-  DSPERSE_RETURN_IF_ERROR(CountUnpriced(*backend, parameters, *view, &out));
+  DSPERSE_RETURN_IF_ERROR(
+      NoteHowSlicesWerePriced(*backend, parameters, *view, known == nullptr ? nullptr : known->lifts.get(), &out));
   Warn(&out);
   return out;
 }
