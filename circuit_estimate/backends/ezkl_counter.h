@@ -95,6 +95,10 @@ class EzklCounter {
   bool IsMaxWithZero(const NodeView& node);
   // Its result is sliced in other places: EZKL's importer moves a Slice to the front of many operators.
   bool MayMoveForward(const NodeView& node);
+  // Puts the axes of an einsum's result into the order that the importer lays them in: a Transpose behind it, or behind
+  // functions of single elements, is made part of it.
+  void Order(const NodeView& node, std::vector<int>* result);
+  bool IsOfSingleElements(const NodeView& node);
   // A result that no result of the range depends on: the importer drops what makes it.
   void FindDead(const Range& range);
 

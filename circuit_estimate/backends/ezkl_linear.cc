@@ -1,11 +1,24 @@
 // Products with weights as EZKL lays them: on the sheet, or as an einsum on a sheet of its own.
 #include <algorithm>
+#include <iterator>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "circuit_estimate/backends/ezkl_counter.h"
 
 namespace dsperse {
+
+// A function of one element each, or of it and a constant.
+bool EzklCounter::IsOfSingleElements(const NodeView& node) {
+  static constexpr absl::string_view kUnary[] = {"Relu",      "LeakyRelu",   "Clip",    "Sigmoid", "Tanh",
+                                                 "Erf",       "Exp",         "Abs",     "Sqrt",    "Neg",
+                                                 "HardSwish", "HardSigmoid", "Identity"};
+  if (!node.domain().empty()) return false;
+  if (std::find(std::begin(kUnary), std::end(kUnary), node.op_type()) != std::end(kUnary)) return true;
+  if (!node.Is("Add") && !node.Is("Sub") && !node.Is("Mul") && !node.Is("Div")) return false;
+  return view_.IsConstant(node.input(0)) != view_.IsConstant(node.input(1));
+}
 
 bool EzklCounter::IsPointwiseConv(const NodeView& node) {
   for (int64_t size : KernelOf(view_, node)) {
@@ -45,11 +58,34 @@ EzklCounter::Result EzklCounter::Conv(const Node& node) {
     out.push_back(static_cast<int>(axes.size()));
     axes.push_back({(*node.out)[axis], true, false, true});
   }
+  Order(view, &out);
   sheet_.Einsum(axes, in, {1, 0}, out, node.n);
   sheet_.Rebase(node.n);
   const ValueId bias = view.input(2);
   if (bias.valid() && !view_.IsZero(bias)) sheet_.Add(node.n);
   return {limit_};
+}
+
+void EzklCounter::Order(const NodeView& node, std::vector<int>* result) {
+  const Graph& graph = view_.graph();
+  ValueId value = node.output(0);
+  while (graph.HasSingleNodeUse(value)) {
+    const NodeView reader = graph.node(graph.Uses(value)[0].node);
+    if (known_ && !inside_.contains(reader.id())) return;
+    if (reader.Is("Transpose")) {
+      std::vector<int64_t> perm = reader.Ints("perm");
+      for (size_t i = result->size(); perm.size() < result->size();) perm.push_back(static_cast<int64_t>(--i));
+      std::vector<int> moved;
+      for (int64_t axis : perm) {
+        if (axis < 0 || axis >= static_cast<int64_t>(result->size())) return;
+        moved.push_back((*result)[static_cast<size_t>(axis)]);
+      }
+      *result = std::move(moved);
+    } else if (!IsOfSingleElements(reader)) {
+      return;
+    }
+    value = reader.output(0);
+  }
 }
 
 EzklCounter::Result EzklCounter::ConvTranspose(const Node& node) {
@@ -97,6 +133,7 @@ EzklCounter::Result EzklCounter::Matrix(const Node& node) {
   in_a.insert(in_a.end(), {first, first + 1});
   in_b.insert(in_b.end(), {first + 1, first + 2});
   in_out.insert(in_out.end(), {first, first + 2});
+  Order(view, &in_out);
   sheet_.Einsum(axes, in_a, in_b, in_out, node.n);
   sheet_.Rebase(node.n);
   return view.Is("Gemm") ? ScaledSum(node) : Result{limit_};

@@ -8,33 +8,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "circuit_estimate/backends/ezkl_counter.h"
-#include "fold/ops/window.h"
+#include "circuit_estimate/shapes.h"
 
 namespace dsperse {
 namespace {
 
 bool AllOnes(const std::vector<int64_t>& values) {
   return std::all_of(values.begin(), values.end(), [](int64_t v) { return v == 1; });
-}
-
-// A ceil_mode that adds windows over the end of the image: of a size that the layouter doesn't reckon with.
-bool CeilAddsWindows(const NodeView& node, const Dims& in, const Dims& out) {
-  if (node.Int("ceil_mode", 0) == 0) return false;
-  const std::vector<int64_t> kernel = node.Ints("kernel_shape");
-  const std::vector<int64_t> strides = node.Ints("strides");
-  const std::vector<int64_t> pads = node.Ints("pads", std::vector<int64_t>(2 * kernel.size(), 0));
-  if (strides.size() != kernel.size() || pads.size() != 2 * kernel.size() || in.size() != kernel.size() + 2 ||
-      out.size() != in.size()) {
-    return true;
-  }
-  for (size_t i = 0; i < kernel.size(); ++i) {
-    const double end =
-        static_cast<double>(in[i + 2]) + static_cast<double>(pads[i]) + static_cast<double>(pads[i + kernel.size()]);
-    if (static_cast<double>(out[i + 2] - 1) * static_cast<double>(strides[i]) + static_cast<double>(kernel[i]) > end) {
-      return true;
-    }
-  }
-  return false;
 }
 
 std::string PoolRefusal(const NodeView& node, const Dims& in, const Dims& out) {

@@ -46,6 +46,13 @@ TEST(EzklSettingsTest, CountsOfTheTool) {
       {"heads", "g (float[2,3,4,8] x, float[2,3,8,5] z) => (float[2,3,4,5] y) { y = MatMul(x, z) }", 12360, 2958},
       {"batches of products of one term", "g (float[2,4,1] x, float[2,1,5] z) => (float[2,4,5] y) { y = MatMul(x, z) }",
        2860, 168},
+      {"a product that is transposed",
+       "g (float[3,5,7] x, float[3,7,11] z) => (float[5,3,11] y) { t = MatMul(x, z) y = Transpose<perm=[1,0,2]>(t) }",
+       14415, 968},
+      {"a product that is transposed behind a Relu",
+       "g (float[3,5,7] x, float[3,7,11] z) => (float[5,3,11] y) "
+       "{ t = MatMul(x, z) r = Relu(t) y = Transpose<perm=[1,0,2]>(r) }",
+       17055, 968},
       {"function of a finer scale",
        absl::StrCat("g (float[1,4] x) => (float[1,4] y) <", half, "> { a = Mul(x, h) y = Sigmoid(a) }"), 316, 0},
       {"mean of a finer scale",
