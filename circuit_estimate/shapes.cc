@@ -99,6 +99,23 @@ absl::StatusOr<Window> WindowOf(ModelView& view, const NodeView& node) {
   return ConvWindow(node, absl::MakeConstSpan(*in).subspan(2), kernel);
 }
 
+bool CeilAddsWindows(const NodeView& node, const Dims& in, const Dims& out) {
+  if (node.Int("ceil_mode", 0) == 0) return false;
+  const std::vector<int64_t> kernel = node.Ints("kernel_shape");
+  const size_t axes = kernel.size();
+  const std::vector<int64_t> strides = node.Ints("strides", std::vector<int64_t>(axes, 1));
+  const std::vector<int64_t> pads = node.Ints("pads", std::vector<int64_t>(2 * axes, 0));
+  if (strides.size() != axes || pads.size() != 2 * axes || in.size() != axes + 2 || out.size() != in.size()) return true;
+  for (size_t i = 0; i < axes; ++i) {
+    // In double: exact for all sizes that there is memory for.
+    const double padding = static_cast<double>(pads[i]) + static_cast<double>(pads[i + axes]);
+    const double image = static_cast<double>(in[i + 2]) + padding;
+    const double last = (static_cast<double>(out[i + 2]) - 1) * static_cast<double>(strides[i]);
+    if (last + static_cast<double>(kernel[i]) > image) return true;
+  }
+  return false;
+}
+
 Count TapsInside(const Window& window) {
   Count taps(1);
   for (int axis = 0; axis < 3; ++axis) {

@@ -25,6 +25,8 @@ Count Product(absl::Span<const int64_t> dims);
 std::vector<int64_t> KernelOf(ModelView& view, const NodeView& node);
 // The window of a Conv or pool with its kernel and the shape of its input.
 absl::StatusOr<Window> WindowOf(ModelView& view, const NodeView& node);
+// Whether a pool's ceil_mode adds windows that reach over the padded end of the image.
+bool CeilAddsWindows(const NodeView& node, const Dims& in, const Dims& out);
 // Kernel elements that lie inside the picture, summed over all positions of one channel.
 Count TapsInside(const Window& window);
 // How many positions have so many taps, or elements so many windows.

@@ -32,10 +32,6 @@ double ExpanderCounter::Activation(const Node& node, Priced* priced) {
   ExpanderCost& cost = priced->cost;
   const int bits = Need(in, priced);
   if (op == "Max" || op == "Min") {
-    if (view.num_inputs() != 2) {
-      priced->refused = absl::StrCat(op, " of other than two operands");
-      return in;
-    }
     cost.constraints += n;
     cost.inputs += n;
     // (M − a)·(M − b) by terms. A constant is a whole number to the tool, below 1 it is 0.
@@ -60,10 +56,6 @@ double ExpanderCounter::Activation(const Node& node, Priced* priced) {
   }
   if (op == "Clip") {
     const ClipBounds bounds = ClipBoundsOf(view_, view);
-    if (!bounds.constant) {
-      priced->refused = "bounds are not constant";
-      return in;
-    }
     const Count sides((bounds.low.has_value() ? 1 : 0) + (bounds.high.has_value() ? 1 : 0));
     cost.constraints += sides * n;
     cost.inputs += sides * n;
@@ -170,6 +162,10 @@ double ExpanderCounter::Pool(const Node& node, Priced* priced) {
       cost.mul += positions * terms;
       cost.Check(bits, positions * tap.taps);
       if (tap.taps.value() > 9) priced->mul_exact = false;
+      // The compiler sees that one element is the largest of one.
+      if (tap.taps == Count(1)) priced->constraints_exact = priced->mul_exact = false;
+    } else if (tap.taps == Count(1)) {
+      cost.Check(bits, positions);  // nothing is divided
     } else {
       cost.Check(bits, positions * (tap.taps + Count(1)));
       cost.Check(1, positions);

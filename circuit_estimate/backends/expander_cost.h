@@ -40,6 +40,7 @@ struct ExpanderCost {
   }
 
   void Check(int bits, Count times) {
+    if (times == Count(0)) return;  // without any, the circuit has no table
     for (RangeChecks& known : checks) {
       if (known.bits == bits) {
         known.times += times;

@@ -18,7 +18,9 @@ constexpr int kQuotientBits = 64;  // of a division by a constant
 }  // namespace
 
 ExpanderCounter::ExpanderCounter(ModelView* view, const Parameters& parameters)
-    : view_(*view), scale_bits_(static_cast<int>(parameters.Number("scale_bits"))) {}
+    : view_(*view),
+      scale_bits_(static_cast<int>(parameters.Number("scale_bits"))),
+      weights_are_inputs_(parameters.Text("weights") == "inputs") {}
 
 void ExpanderCounter::Begin() {
   bounds_.clear();
@@ -105,7 +107,10 @@ ExpanderCounter::Priced ExpanderCounter::AddNode(NodeId id) {
   } else if (node.in == nullptr || node.out == nullptr) {
     priced.refused = "shapes are not known";
   } else {
-    bound = Price(node, &priced);
+    const Refusals& refusals = RefusalsOf(node);
+    priced.refused = refusals.always;
+    priced.refused_here = refusals.here;
+    bound = priced.refused.empty() ? Price(node, &priced) : BoundOf(view.input(0));
   }
   if (priced.refused.empty() && priced.bits > kMostBits) {
     const std::string reason = absl::StrCat("needs ", priced.bits, " bits, more than the ", kMostBits,
@@ -115,7 +120,7 @@ ExpanderCounter::Priced ExpanderCounter::AddNode(NodeId id) {
     cut_ = true;
     bound = Price(node, &priced);
     cut_ = false;
-    priced.too_wide = reason;
+    priced.refused_here = reason;
     if (priced.bits > kMostBits) {
       priced.refused = absl::StrCat("needs ", priced.bits, " bits even at the start of a slice");
     }

@@ -31,7 +31,9 @@ class ExpanderCounter {
   struct Priced {
     ExpanderCost cost;
     std::string refused;   // the operator or its attributes
-    std::string too_wide;  // needs more than 64 bits here; priced as if a slice began with it
+    // Needs more than 64 bits here, and is priced as if a slice began with it; or leaves attributes out that the
+    // compiler asks for, and is priced as if they were written out.
+    std::string refused_here;
     int bits = 0;
     bool constraints_exact = true;  // constraints and inputs
     bool mul_exact = true;
@@ -63,6 +65,17 @@ class ExpanderCounter {
   double Softmax(const Node& node, Priced* priced);
   double LayerNormalization(const Node& node, Priced* priced);
 
+  // What the compiler refuses of an operator that it knows, by attributes and ranks, or "".
+  std::string Refusal(const Node& node) const;
+  // The attributes that it asks for and ONNX doesn't, or "".
+  std::string LeavesOut(const NodeView& view) const;
+  // Both, the same in every slice, so found once.
+  struct Refusals {
+    std::string always, here;
+  };
+  const Refusals& RefusalsOf(const Node& node);
+  // Products of a ConvTranspose and one channel in and out: those that fall into the picture.
+  Count TransposedTaps(const Node& node);
   // Bound of a sum of products with constant weights; none, with the reason noted, when refused.
   std::optional<double> WeightedBound(const Node& node, Priced* priced);
   double BoundOf(ValueId value);
@@ -88,8 +101,6 @@ class ExpanderCounter {
     bool exact = true;  // false: more, not counted
   };
   const Windows& WindowsOf(const NodeView& view);
-  // Why a Conv or ConvTranspose, whose input has a known rank, is refused for its attributes, or "".
-  std::string ProblemOf(const NodeView& view);
   const Readers& ReadersOf(const Node& node);
   Readers CountReaders(const Node& node);
   bool FromOutside(ValueId value) const { return !bounds_.contains(value) || lifted_.contains(value); }
@@ -99,8 +110,10 @@ class ExpanderCounter {
 
   ModelView& view_;
   const int scale_bits_;
+  const bool weights_are_inputs_;
   absl::flat_hash_map<NodeId, std::unique_ptr<const Windows>> windows_;
   absl::flat_hash_map<NodeId, Readers> readers_;
+  absl::flat_hash_map<NodeId, std::unique_ptr<const Refusals>> refusals_;
   // Bounds of values made inside the range; others are inputs or constants (their largest).
   absl::flat_hash_map<ValueId, double> bounds_;
   // Values that are 0 as sums of variables, and values that are an input of the circuit less such a 0.

@@ -50,23 +50,10 @@ std::optional<double> ExpanderCounter::WeightedBound(const Node& node, Priced* p
   return bound;
 }
 
-std::string ExpanderCounter::ProblemOf(const NodeView& view) {
-  const absl::string_view op = view.op_type();
-  if (op != "Conv" && op != "ConvTranspose") return "";
-  for (int64_t dilation : view.Ints("dilations")) {
-    if (dilation != 1) return absl::StrCat(op, " with dilation above 1");
-  }
-  if (view.Int("group", 1) != 1) return absl::StrCat(op, " with group > 1");
-  if (view_.ShapeOf(view.input(0))->size() != 4) return absl::StrCat(op, " over other than two spatial axes");
-  return "";
-}
-
 const ExpanderCounter::Windows& ExpanderCounter::WindowsOf(const NodeView& view) {
   std::unique_ptr<const Windows>& known = windows_[view.id()];
   if (known != nullptr) return *known;
   auto windows = std::make_unique<Windows>();
-  windows->problem = ProblemOf(view);
-  if (!windows->problem.empty() || view.Is("ConvTranspose")) return *(known = std::move(windows));
   const absl::StatusOr<Window> window = WindowOf(view_, view);
   if (window.ok()) {
     windows->taps = TapsInside(*window);
@@ -81,9 +68,6 @@ const ExpanderCounter::Windows& ExpanderCounter::WindowsOf(const NodeView& view)
 double ExpanderCounter::Convolution(const Node& node, Priced* priced) {
   const NodeView& view = node.view;
   const double in = BoundOf(view.input(0));
-  const Windows& windows = WindowsOf(view);
-  priced->refused = windows.problem;
-  if (!priced->refused.empty()) return in;
   const std::optional<double> bound = WeightedBound(node, priced);
   const Dims* weight = view_.ShapeOf(view.input(1));
   if (!bound.has_value() || weight == nullptr) return in;
@@ -93,21 +77,50 @@ double ExpanderCounter::Convolution(const Node& node, Priced* priced) {
   }
   const int bits = Need(*bound, priced);
   if (view.Is("ConvTranspose")) {
+    if (weights_are_inputs_) priced->mul_exact = false;  // seen to be a few off
     priced->cost.products +=
-        view_.Elements(view.input(0)) * Product(absl::MakeConstSpan(*weight).subspan(1));
+        Count((*node.in)[0]) * Count((*weight)[0]) * Count((*weight)[1]) * TransposedTaps(node);
     Rescale(node.n, Count(0), bits, priced);
     return *bound;
+  }
+  const Windows& windows = WindowsOf(view);
+  if (!windows.problem.empty()) {
+    priced->refused = windows.problem;
+    return in;
   }
   // Taps in the padding are skipped; a position that meets nothing but padding is a constant.
   const Count images((*node.in)[0]);
   priced->cost.products += windows.taps * Count((*weight)[0]) * Count((*weight)[1]) * images;
+  // (A bias is an input of the circuit where weights are, whatever it holds.)
   Count blind;
+  const bool knows_bias = !view.input(2).valid() || !weights_are_inputs_;
   for (const TapCount& tap : windows.histogram) {
-    if (tap.taps.value() == 0) blind += tap.positions;
+    if (tap.taps.value() == 0 && knows_bias) blind += tap.positions;
   }
   // No more than all: where sizes are guessed, the window and the result needn't agree on them.
   Rescale(node.n, std::min(node.n, blind * Count((*weight)[0]) * images), bits, priced);
   return *bound;
+}
+
+Count ExpanderCounter::TransposedTaps(const Node& node) {
+  const std::vector<int64_t> kernel = KernelOf(view_, node.view);
+  const std::vector<int64_t> strides = node.view.Ints("strides", std::vector<int64_t>(kernel.size(), 1));
+  const std::vector<int64_t> pads = node.view.Ints("pads", std::vector<int64_t>(2 * kernel.size(), 0));
+  Count taps(1);
+  for (size_t axis = 0; axis < kernel.size() && axis < strides.size() && axis < pads.size(); ++axis) {
+    // Element i of the image meets element k of the kernel at i · stride + k − pad of the result.
+    const int64_t in = axis + 2 < node.in->size() ? (*node.in)[axis + 2] : 0;
+    const int64_t out = axis + 2 < node.out->size() ? (*node.out)[axis + 2] : 0;
+    const int64_t stride = std::max<int64_t>(1, strides[axis]);
+    Count inside(0);
+    for (int64_t k = 0; k < kernel[axis]; ++k) {
+      const int64_t first = k < pads[axis] ? (pads[axis] - k - 1) / stride + 1 : 0;
+      const int64_t after = out + pads[axis] > k ? std::min(in, (out + pads[axis] - k - 1) / stride + 1) : 0;
+      inside += Count(std::max<int64_t>(0, after - first));
+    }
+    taps *= inside;
+  }
+  return taps;
 }
 
 double ExpanderCounter::Matrix(const Node& node, Priced* priced) {
@@ -118,14 +131,14 @@ double ExpanderCounter::Matrix(const Node& node, Priced* priced) {
     priced->refused = "shapes of the operands are not known";
     return in;
   }
-  if (view.Is("Gemm") && !view.input(2).valid()) {
-    priced->refused = "Gemm without C";
-    return in;
-  }
   const bool variable = view.Is("MatMul") && !view_.IsConstant(view.input(1));
   double bound = in;
   if (variable) {
     bound = in * BoundOf(view.input(1)) * static_cast<double>(p->m_size);
+    if (const Tensor* left = view_.ConstantOf(view.input(0)); left != nullptr && left->rank() == 2) {
+      const absl::StatusOr<double> row = view_.LargestChannelSum(view.input(0), 0);
+      if (row.ok()) bound = *row * BoundOf(view.input(1));
+    }
   } else {
     const std::optional<double> weighted = WeightedBound(node, priced);
     if (!weighted.has_value()) return in;
@@ -135,6 +148,8 @@ double ExpanderCounter::Matrix(const Node& node, Priced* priced) {
   ExpanderCost& cost = priced->cost;
   Count& products = variable ? cost.mul : cost.products;
   if (IsChecked({static_cast<double>(p->l_size), static_cast<double>(p->m_size), static_cast<double>(p->n_size)})) {
+    // In circuits that take weights as inputs, seen to be some products less.
+    if (weights_are_inputs_) priced->mul_exact = false;
     cost.constraints += p->l * p->batches;
     cost.inputs += node.n;
     cost.mul += Count(3) * node.n;

@@ -23,13 +23,13 @@ enum Metric { kConstraints, kInputs, kMul, kAdd, kTotalCost };
 // Operators with a formula.
 constexpr PricedOperator kOperators[] = {
     {"Add"},
-    {"AveragePool"},
+    {"AveragePool", true, "two spatial axes, no ceil_mode"},
     {"BatchNormalization"},
     {"Cast"},
-    {"Clip", true, "constant bounds"},
+    {"Clip", true, "constant bounds, as inputs"},
     {"Concat"},
-    {"Conv", true, "group 1, dilations 1, two spatial axes"},
-    {"ConvTranspose", true, "group 1, dilations 1, two spatial axes"},
+    {"Conv", true, "group 1, dilations 1, two spatial axes, attributes written out"},
+    {"ConvTranspose", true, "group 1, dilations 1, two spatial axes, kernel_shape written out"},
     {"DepthToSpace"},
     {"Div", true, "constant divisor of at least 1"},
     {"Dropout"},
@@ -39,19 +39,19 @@ constexpr PricedOperator kOperators[] = {
     {"Flatten"},
     {"Gather"},
     {"Gelu", true, "approximate=tanh"},
-    {"Gemm", true, "with C"},
+    {"Gemm", true, "with C, alpha and beta 1"},
     {"GlobalAveragePool"},
     {"HardSwish"},
     {"Identity"},
     {"LayerNormalization"},
     {"LeakyRelu"},
-    {"MatMul"},
+    {"MatMul", true, "no vectors"},
     {"Max", true, "two operands"},
-    {"MaxPool"},
+    {"MaxPool", true, "two spatial axes, dilations 1, no ceil_mode that adds windows"},
     {"Min", true, "two operands"},
     {"Mul"},
     {"Neg"},
-    {"Pad"},
+    {"Pad", true, "by zeros"},
     {"Pow", true, "constant whole exponent, or 0.5"},
     {"ReduceMean"},
     {"ReduceSum"},
@@ -60,7 +60,7 @@ constexpr PricedOperator kOperators[] = {
     {"Resize"},
     {"Sigmoid"},
     {"Slice"},
-    {"Softmax"},
+    {"Softmax", true, "from opset 13 on"},
     {"SpaceToDepth"},
     {"Split"},
     {"Sqrt"},
@@ -154,6 +154,20 @@ Counts NodeCountsAt(const ExpanderCounter::Priced& priced, int chunk, const Opti
   return counts;
 }
 
+// The metrics of a node that rest on a guess: which chunk the compiler chooses, and how weights are committed to.
+uint32_t GuessedOf(const ExpanderCounter::Priced& priced, const Options& options) {
+  uint32_t guessed = options.weights_are_inputs && priced.cost.products != Count(0) ? 1u << kInputs : 0;
+  if (options.chunks.size() < 2 || priced.cost.checks.empty()) return guessed;
+  guessed |= 1u << kInputs | 1u << kMul;
+  const auto constraints = [&](int chunk) {
+    return AtChunk(priced.cost, chunk, options.weights_are_inputs).constraints;
+  };
+  for (const int chunk : options.chunks) {
+    if (constraints(chunk) != constraints(options.chunks[0])) guessed |= 1u << kConstraints;
+  }
+  return guessed;
+}
+
 class ExpanderPricer : public RangePricer {
  public:
   ExpanderPricer(std::shared_ptr<ModelView> view, const Parameters& parameters)
@@ -173,7 +187,7 @@ class ExpanderPricer : public RangePricer {
   RangePrice Extend(NodeId node) override {
     if (view_->IsConstantNode(node)) return price_;
     const ExpanderCounter::Priced priced = counter_.AddNode(node);
-    const bool taken = priced.refused.empty() && priced.too_wide.empty();
+    const bool taken = priced.refused.empty() && priced.refused_here.empty();
     price_.bits = std::max(price_.bits, priced.bits);
     price_.provable = price_.provable && taken;
     exact_ = exact_ && priced.constraints_exact;
@@ -264,7 +278,8 @@ class ExpanderBackend : public Backend {
       NodeCounts node;
       node.node = range.nodes[i];
       node.counts = NodeCountsAt(priced[i], chunk, options);
-      node.unsupported = !priced[i].refused.empty() ? priced[i].refused : priced[i].too_wide;
+      node.counts.approximate |= GuessedOf(priced[i], options);
+      node.unsupported = !priced[i].refused.empty() ? priced[i].refused : priced[i].refused_here;
       node.bits = priced[i].bits;
       node.narrowed = priced[i].narrowed;
       result.nodes.push_back(std::move(node));

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -24,13 +25,13 @@ using ::testing::Not;
 using Json = nlohmann::ordered_json;
 
 // Conv, BatchNormalization, Relu on 2×3×3.
-std::string Model() {
-  return ExportAll(ParseGraph(R"(
+std::string Model(const std::string& attributes = "<kernel_shape = [1, 1], strides = [1, 1], dilations = [1, 1]>") {
+  return ExportAll(ParseGraph(absl::StrCat(R"(
     g (float[1, 1, 3, 3] x) => (float[1, 2, 3, 3] out)
       <float[2, 1, 1, 1] w = {1, 2}, float[2] p = {1, 2}>
-    { [conv] y = Conv(x, w)
+    { [conv] y = Conv)", attributes, R"((x, w)
       [bn] z = BatchNormalization(y, p, p, p, p)
-      [relu] out = Relu(z) })"));
+      [relu] out = Relu(z) })")));
 }
 
 TEST(EstimateCommand, TableNamesOperatorsAndWhatIsExact) {
@@ -197,7 +198,7 @@ TEST(EstimateCommand, SlicesThatAreYetToBeMadeArePricedByTheirCuts) {
 
 TEST(EstimateCommand, TargetLowersAndSaysWhatIsProven) {
   TempDir dir;
-  const std::string in = dir.Write("m.onnx", Model());
+  const std::string in = dir.Write("m.onnx", Model(/*attributes=*/""));
   const Json json = Json::parse(Cli({"estimate", in, "--target", "jstprove", "--json"}).out);
   EXPECT_EQ(json["target"], "jstprove");
   // Relu and BatchNormalization can't be proven; folded and written as Max, all can.
