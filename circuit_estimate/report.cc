@@ -128,7 +128,9 @@ std::vector<MetricChange> Changes(const GraphEstimate& before, const GraphEstima
     change.metric = std::string(before.backend->metrics()[i].name);
     change.before = before.total.values[i].value();
     change.after = after.total.values[i].value();
-    if (change.before != 0) {
+    if (change.before == change.after) {
+      change.percent = 0;
+    } else if (change.before != 0) {
       const double difference =
           static_cast<double>(change.after) - static_cast<double>(change.before);
       change.percent = 100 * difference / static_cast<double>(change.before);
@@ -149,7 +151,7 @@ Json ComparisonJson(const GraphEstimate& before, const GraphEstimate& after, Est
     entry["before"] = change.before;
     entry["after"] = change.after;
     entry["difference"] = static_cast<int64_t>(change.after) - static_cast<int64_t>(change.before);
-    entry["percent"] = std::round(change.percent * 100) / 100;
+    entry["percent"] = change.percent ? Json(std::round(*change.percent * 100) / 100) : Json(nullptr);
     entry["exact"] = change.exact;
     json["change"][change.metric] = std::move(entry);
   }

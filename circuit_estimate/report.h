@@ -2,6 +2,7 @@
 #ifndef DSPERSE_CIRCUIT_ESTIMATE_REPORT_H_
 #define DSPERSE_CIRCUIT_ESTIMATE_REPORT_H_
 
+#include <optional>
 #include <string>
 
 #include "circuit_estimate/estimate_graph.h"
@@ -17,7 +18,8 @@ enum class EstimateRows { kTotal, kOperators, kNodes, kSlices };
 // "operators" | "nodes" | "slices": […]}; members in a fixed order.
 nlohmann::ordered_json ToJson(const GraphEstimate& estimate, EstimateRows rows);
 
-// {"before", "after", "change": {metric: {"before", "after", "difference", "percent"}}}.
+// {"before", "after", "change": {metric: {"before", "after", "difference", "percent"}}}; percent is null from 0 to
+// anything else.
 nlohmann::ordered_json ComparisonJson(const GraphEstimate& before, const GraphEstimate& after,
                                       EstimateRows rows);
 
@@ -26,12 +28,12 @@ nlohmann::ordered_json ComparisonJson(const GraphEstimate& before, const GraphEs
 std::string CsvHeader(const Backend& backend);
 std::string ToCsv(const GraphEstimate& estimate, EstimateRows rows, absl::string_view stage);
 
-// after − before of a metric's total, and in percent of before (0 where before is 0).
+// after − before of a metric's total, and in percent of before (0 where both are 0, none where only before is).
 struct MetricChange {
   std::string metric;
   uint64_t before = 0;
   uint64_t after = 0;
-  double percent = 0;
+  std::optional<double> percent;
   bool exact = false;  // both sides
 };
 std::vector<MetricChange> Changes(const GraphEstimate& before, const GraphEstimate& after);

@@ -114,10 +114,12 @@ std::string Tiles(const ReportBackend& backend, absl::string_view id) {
     const auto text = [&](const ReportColumn& column) {
       return absl::StrCat(IsExact(column.total, price) ? "" : "≈ ", Short(ValueOf(column.total, price)));
     };
-    const std::string total = TotalChange(backend, price);
+    std::string total = TotalChange(backend, price);
+    const auto unpriced = [](const ReportColumn& column) { return column.priced_nodes < column.circuit_nodes; };
+    if (total.empty() && (unpriced(before) || unpriced(after))) total = "not of all nodes: some have no price";
     absl::StrAppend(&out, Tile(absl::StrCat(backend.backend->metrics()[price].name, ", unfused → fused"),
                                text(before), text(after),
-                               total.empty() ? "not of all nodes: some have no price" : total,
+                               total,
                                absl::StrCat(id, "-total")));
   }
   absl::StrAppend(&out,

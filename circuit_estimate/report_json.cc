@@ -119,13 +119,17 @@ Json ChangeJson(const ReportBackend& entry) {
   for (size_t i = 0; i < entry.backend->metrics().size(); ++i) {
     const uint64_t from = ValueOf(before.total, i);
     const uint64_t to = ValueOf(after.total, i);
-    const double percent =
-        from == 0 ? 0
-                  : 100 * (static_cast<double>(to) - static_cast<double>(from)) / static_cast<double>(from);
+    Json percent = nullptr;  // from 0 to anything else
+    if (from == to) {
+      percent = 0;
+    } else if (from != 0) {
+      const double change = static_cast<double>(to) - static_cast<double>(from);
+      percent = std::round(10000 * change / static_cast<double>(from)) / 100;
+    }
     json[std::string(entry.backend->metrics()[i].name)] = {
         {"before", from},
         {"after", to},
-        {"percent", std::round(percent * 100) / 100},
+        {"percent", percent},
         {"exact", IsExact(before.total, i) && IsExact(after.total, i)}};
   }
   return json;

@@ -177,7 +177,8 @@ class ColumnPricer {
 
     std::map<std::string, ReportOperator> by_name;
     absl::flat_hash_set<NodeId> refused;
-    for (const NodeCounts& node : counts.nodes) {
+    for (NodeCounts& node : counts.nodes) {
+      if (lacks_a_price(node)) node.counts.approximate = (uint32_t{1} << metrics) - 1;
       const std::string op = OperatorName(graph.node(node.node));
       const bool priced = node.unsupported.empty() || ValueOf(node.counts, price) > 0;
       ++column->circuit_nodes;

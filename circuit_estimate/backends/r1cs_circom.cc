@@ -15,14 +15,14 @@ constexpr PricedOperator kOperators[] = {
     {"Add"},
     {"AveragePool"},
     {"BatchNormalization"},
-    {"Cast"},
+    {"Cast", true, "between float types"},
     {"Concat"},
     {"Conv"},
     {"DepthToSpace"},
     {"Dropout"},
     {"Expand"},
     {"Flatten"},
-    {"Gather"},
+    {"Gather", true, "constant indices"},
     {"Gemm"},
     {"GlobalAveragePool"},
     {"Identity"},
@@ -71,7 +71,8 @@ class R1csBackend : public SimpleBackend {
     if (op == "Conv") {
       if (weight == nullptr || weight->size() < 2) return {0, true, "shape of the kernel is not known"};
       // Padding is added by the caller as zeros, so taps in the border count.
-      return {products ? n * Product(absl::MakeConstSpan(*weight).subspan(1)) : Count(0)};
+      const bool of_signals = products || !view.IsConstant(node.input(1));
+      return {of_signals ? n * Product(absl::MakeConstSpan(*weight).subspan(1)) : Count(0)};
     }
     if (op == "Gemm" || op == "MatMul") {
       const std::optional<MatrixProduct> p = MatrixProductOf(view, node);
@@ -79,7 +80,13 @@ class R1csBackend : public SimpleBackend {
       const bool constant = view.IsConstant(node.input(0)) || view.IsConstant(node.input(1));
       return {products || !constant ? n * p->m : Count(0)};
     }
-    if (op == "BatchNormalization") return {products ? n : Count(0)};
+    if (op == "BatchNormalization") return {products || !HasScaleShift(view, node) ? n : Count(0)};
+    if (op == "Gather" && !view.IsConstant(node.input(1))) return {0, true, "no template for computed indices"};
+    if (op == "Cast") {
+      for (const DType type : {view.facts().TypeOf(node.input(0)), view.facts().TypeOf(node.output(0))}) {
+        if (!IsFloat(type)) return {0, true, "no template for a Cast between other than float types"};
+      }
+    }
     if (op == "Relu") return {Count(kRelu) * n};
     if (op == "MaxPool") {
       return {(Count(kPoolPerTap) * Product(node.Ints("kernel_shape")) - Count(1)) * n};

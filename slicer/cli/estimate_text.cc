@@ -92,10 +92,16 @@ std::string RowTable(const GraphEstimate& estimate, EstimateRows rows, int64_t t
   table.Row(header);
   uint64_t largest = 0;
   for (const Row& row : list) largest = std::max(largest, row.counts->values[price].value());
+  // Slices are circuits of their own, which cost more together than the model as one.
+  Count whole = estimate.total.values[price];
+  if (rows == EstimateRows::kSlices) {
+    whole = Count(0);
+    for (const GroupEstimate& slice : estimate.slices) whole += slice.counts.values[price];
+  }
   for (const Row& row : list) {
     const uint64_t value = row.counts->values[price].value();
     table.Row({row.name, by_node ? row.op : Number(static_cast<uint64_t>(row.nodes)),
-               Value(*row.counts, price), Percent(value, estimate.total.values[price].value()),
+               Value(*row.counts, price), Percent(value, whole.value()),
                row.bits > 0 ? absl::StrCat(row.bits) : "", Bar(value, largest)});
   }
   return absl::StrCat("\n", table.ToString());
@@ -173,9 +179,7 @@ std::string ComparisonText(const GraphEstimate& before, const GraphEstimate& aft
                              : grows         ? "+"
                                              : "-",
                              Number(difference)),
-                change.before == 0 ? ""
-                : difference == 0  ? "0.0 %"
-                                   : absl::StrFormat("%+.1f %%", change.percent)});
+                change.before == 0 ? "" : difference == 0 ? "0.0 %" : absl::StrFormat("%+.1f %%", *change.percent)});
   }
   absl::StrAppend(&text, totals.ToString(2));
   if (rows == EstimateRows::kOperators) {

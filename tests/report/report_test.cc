@@ -1,4 +1,5 @@
 // The data of a report on small models: what is in each column, and that the sums add up.
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <string>
@@ -147,6 +148,12 @@ TEST(Report, ATotalThatDoesNotCoverTheModelSaysSo) {
       EXPECT_THAT(TotalText(column, 0), HasSubstr("not provable"));
       EXPECT_THAT(TotalText(column, 0), HasSubstr("have no price"));
       EXPECT_FALSE(IsExact(column.total, 0));
+      // A 0 that stands for a price that isn't known is not exact.
+      for (const ReportOperator& op : column.operators) {
+        const bool unpriced = std::any_of(column.unprovable.begin(), column.unprovable.end(),
+                                          [&](const ReportUnprovable& node) { return node.op == op.op && !node.priced; });
+        EXPECT_FALSE(unpriced && IsExact(op.counts, 0)) << op.op;
+      }
     }
     EXPECT_EQ(TotalChange(backend, 0), "");
   }

@@ -116,6 +116,14 @@ TEST(EstimateCommand, CsvHasAHeaderAndATotal) {
             "r1cs_circom,,total,,9342,\n");
 }
 
+TEST(EstimateCommand, SharesOfSlicesAreThoseOfTheirSum) {
+  TempDir dir;
+  const std::string out =
+      Cli({"estimate", dir.Write("m.onnx", Model()), "--by", "slice", "--slice-points", "0,1,2"}).out;
+  // Three circuits of 77, 77 and 59: each pays for its outputs and a table.
+  EXPECT_THAT(out, AllOf(HasSubstr("36.2 %"), HasSubstr("27.7 %"), Not(HasSubstr("46.1 %"))));
+}
+
 TEST(EstimateCommand, SlicePointsAndTopChooseRows) {
   TempDir dir;
   const std::string in = dir.Write("m.onnx", Model());
