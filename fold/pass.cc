@@ -18,15 +18,6 @@ absl::string_view RemarkKindName(Remark::Kind kind) {
   return "note";
 }
 
-absl::string_view NodeLabel(const Graph& graph, NodeId id) {
-  const NodeView node = graph.node(id);
-  if (!node.name().empty()) return node.name();
-  for (ValueId output : node.outputs()) {
-    if (output.valid()) return graph.Name(output);
-  }
-  return "";
-}
-
 std::string Describe(const Graph& graph, NodeId node) {
   return absl::StrCat(graph.node(node).op_type(), " '", NodeLabel(graph, node), "'");
 }

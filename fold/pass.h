@@ -17,6 +17,7 @@
 #include "absl/strings/string_view.h"
 #include "fold/ir/graph.h"
 #include "fold/ops/facts.h"
+#include "fold/ops/node_label.h"
 #include "fold/ops/pricing.h"
 #include "fold/ops/target.h"
 
@@ -37,8 +38,6 @@ struct Remark {
 // "applied", "missed" or "note", as reports write it.
 absl::string_view RemarkKindName(Remark::Kind kind);
 
-// What a node is called in remarks: its name, or that of its first output where it has none.
-absl::string_view NodeLabel(const Graph& graph, NodeId node);
 // "Conv 'conv1'".
 std::string Describe(const Graph& graph, NodeId node);
 

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "fold/ops/node_label.h"
 #include "fold/ops/op.h"
 
 namespace dsperse {
@@ -10,14 +11,6 @@ namespace {
 
 void AddTo(uint64_t more, uint64_t* sum) {
   if (__builtin_add_overflow(*sum, more, sum)) *sum = std::numeric_limits<uint64_t>::max();
-}
-
-std::string LabelOf(const Graph& graph, const NodeView& node) {
-  if (!node.name().empty()) return std::string(node.name());
-  for (ValueId output : node.outputs()) {
-    if (output.valid()) return std::string(graph.Name(output));
-  }
-  return "";
 }
 
 }  // namespace
@@ -56,7 +49,7 @@ Provability MeasureProvability(const Graph& graph, Facts& facts, const Target& t
       continue;
     }
     result.unprovable.push_back(
-        {LabelOf(graph, node), std::string(node.op_type()), std::move(reason)});
+        {std::string(NodeLabel(graph, id)), std::string(node.op_type()), std::move(reason)});
   }
   return result;
 }

@@ -14,7 +14,7 @@
 namespace dsperse {
 
 struct UnprovableNode {
-  std::string node;  // its name, or that of its first output where it has none
+  std::string node;  // NodeLabel
   std::string op;
   std::string reason;
 };
