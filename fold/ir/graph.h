@@ -12,7 +12,7 @@
 //   - a node reads values of its own block or of enclosing ones only;
 //   - names are unique along every path from a body up to the main graph;
 //   - each block's node list is in topological order (edits that break it must call `SortBlock`).
-// Complexity: every edit is O(size of the edit) unless said otherwise. Several threads may read, but not NodeView::proto().
+// Complexity: every edit is O(size of the edit) unless said otherwise. Threads may read, all but NodeView::proto().
 #ifndef DSPERSE_FOLD_IR_GRAPH_H_
 #define DSPERSE_FOLD_IR_GRAPH_H_
 
@@ -113,7 +113,7 @@ class NodeView {
   // NotFound when absent.
   absl::StatusOr<Tensor> TensorAttr(absl::string_view name) const;
   std::vector<std::string> AttrNames() const;
-  const onnx::NodeProto& proto() const;  // by one thread, until another node's is asked for; names of values may be out of date
+  const onnx::NodeProto& proto() const;  // by one thread, until another node's is asked for; value names may be stale
 
  private:
   friend class Graph;

@@ -151,8 +151,8 @@ class Tensor {
 // Same type, dims and bits (−0.0 differs from +0.0, NaNs by their bits). Reads both.
 absl::StatusOr<bool> SameBits(const Tensor& a, const Tensor& b);
 
-// All elements as double / int64, for small tensors (axes, parameters of a BatchNormalization). InvalidArgument for types that don't
-// convert exactly (int64 beyond 2^53 to double; floats to int64), ResourceExhausted for 1 GiB that isn't in memory.
+// All elements as double / int64, for small tensors (axes, parameters of a BatchNormalization). InvalidArgument for
+// what isn't exact (int64 beyond 2^53 as double; floats as int64), ResourceExhausted for 1 GiB that isn't in memory.
 absl::StatusOr<std::vector<double>> ToDoubles(const Tensor& tensor);
 absl::StatusOr<std::vector<int64_t>> ToInts(const Tensor& tensor);
 

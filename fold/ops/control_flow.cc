@@ -255,7 +255,8 @@ absl::StatusOr<std::vector<Tensor>> Runner::RunScan(const NodeView& node, int de
   const int first = batched ? 1 : 0;  // opset 8 begins with sequence_lens
   const int64_t num_scan_inputs = node.Int("num_scan_inputs", 0);
   const int64_t places = node.num_inputs() - first;
-  const int num_state = num_scan_inputs < 1 || num_scan_inputs > places ? -1 : static_cast<int>(places - num_scan_inputs);
+  const int num_state =
+      num_scan_inputs < 1 || num_scan_inputs > places ? -1 : static_cast<int>(places - num_scan_inputs);
   if (num_state < 0 || graph_.Outputs(body).size() < static_cast<size_t>(num_state)) {
     return absl::InvalidArgumentError(absl::StrCat("num_scan_inputs is ", num_scan_inputs, " of ",
                                                    node.num_inputs(), " inputs"));
@@ -286,8 +287,8 @@ absl::StatusOr<std::vector<Tensor>> Runner::RunScan(const NodeView& node, int de
   // Sequences without elements may claim any length.
   const int64_t batch = batched ? sequences[0].dims()[0] : 1;  // opset 8: axis 0 of everything
   if (steps > options_.max_iterations || batch > options_.max_iterations) {
-    return absl::ResourceExhaustedError(absl::StrCat(batch, " sequences of ", steps, " steps, more than ",
-                                                     options_.max_iterations, " iterations"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat(batch, " sequences of ", steps, " steps, more than ", options_.max_iterations, " iterations"));
   }
   if (!batched) return ScanOnce(node, std::move(state), sequences, steps, steps, depth);
 

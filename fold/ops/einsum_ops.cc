@@ -123,7 +123,7 @@ absl::StatusOr<Contraction> Plan(const NodeView& node, Inputs inputs, const Equa
     for (size_t k = 0; k < equation.terms[i].size(); ++k) {
       const size_t l = static_cast<size_t>(
           std::find(labels.begin(), labels.end(), equation.terms[i][k]) - labels.begin());
-      if (inputs[i]->num_elements() == 0) continue;  // no place is looked at, and strides may be anything
+      if (inputs[i]->num_elements() == 0) continue;           // no place is looked at, and strides may be anything
       if (inputs[i]->dims()[k] != 1) along[l] += strides[k];  // a repeated label walks the diagonal
     }
     const auto middle = along.begin() + equation.output.size();

@@ -222,7 +222,8 @@ absl::StatusOr<std::vector<Tensor>> Evaluate(const EvalContext& context, const N
   // A file may name outputs that the operator doesn't have. Absent ones at the end need no tensor.
   size_t named = node.outputs().size();
   while (named > 0 && !node.outputs()[named - 1].valid()) --named;
-  if (results->size() < named) return InvalidNode(node, absl::StrCat("gives ", results->size(), " of ", named, " outputs"));
+  if (results->size() < named)
+    return InvalidNode(node, absl::StrCat("gives ", results->size(), " of ", named, " outputs"));
   if (results->size() < node.outputs().size()) results->resize(node.outputs().size());
   if (context.mode != EvalMode::kExact || row->keeps_bits || row->moves_data) {
     return results;

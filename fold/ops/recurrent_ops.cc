@@ -152,8 +152,8 @@ absl::Status ReadNode(const EvalContext& context, const NodeView& node, Inputs i
   if (__builtin_mul_overflow(spec.steps, spec.batch, &states) || __builtin_mul_overflow(states, directions, &states) ||
       __builtin_add_overflow(n, spec.input, &each) || __builtin_mul_overflow(each, n, &each) ||
       __builtin_mul_overflow(each, gates, &each)) {
-    return absl::ResourceExhaustedError(absl::StrCat(DescribeNode(node), ": ", spec.steps, " steps of ", spec.batch,
-                                                     " sequences with ", n, " states"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat(DescribeNode(node), ": ", spec.steps, " steps of ", spec.batch, " sequences with ", n, " states"));
   }
   DSPERSE_RETURN_IF_ERROR(CheckOperations(context, node, states, each));
   DSPERSE_ASSIGN_OR_RETURN(out->x, ToDoubles(x));

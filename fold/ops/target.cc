@@ -49,7 +49,8 @@ std::string JstproveWindows(const Graph& graph, const NodeView& node, Facts& fac
   }
   for (size_t i = 0; i < kernel.size(); ++i) {
     // In double: where nothing is inferred the file may declare any sizes.
-    const double last = (static_cast<double>((*out)[i + 2]) - 1) * static_cast<double>(strides[i]) - static_cast<double>(pads[i]);
+    const double last =
+        (static_cast<double>((*out)[i + 2]) - 1) * static_cast<double>(strides[i]) - static_cast<double>(pads[i]);
     if (pads[i] > kernel[i] || last > static_cast<double>((*in)[i + 2])) return "a window lies beyond the image";
   }
   return "";

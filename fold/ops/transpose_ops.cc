@@ -102,8 +102,8 @@ absl::StatusOr<Outputs> EvaluateSpaceToDepth(const EvalContext& context, const N
     return InvalidNode(node, absl::StrCat(DimsToString(in), " in blocks of ", b));
   }
   DSPERSE_ASSIGN_OR_RETURN(const int64_t channels, Grown(node, in, 1, b * b));
-  return Permute(context, node, *inputs[0], {in[0], in[1], in[2] / b, b, in[3] / b, b},
-                 {0, 3, 5, 1, 2, 4}, {in[0], channels, in[2] / b, in[3] / b});
+  return Permute(context, node, *inputs[0], {in[0], in[1], in[2] / b, b, in[3] / b, b}, {0, 3, 5, 1, 2, 4},
+                 {in[0], channels, in[2] / b, in[3] / b});
 }
 
 }  // namespace

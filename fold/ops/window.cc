@@ -49,8 +49,8 @@ absl::StatusOr<Window> Common(const NodeView& node, absl::Span<const int64_t> sp
   int64_t elements = 1;  // of the kernel: of weights that hold none, or of a pool, they may be any number
   for (int64_t size : kernel) {
     if (__builtin_mul_overflow(elements, std::max<int64_t>(size, 1), &elements)) {
-      return absl::ResourceExhaustedError(absl::StrCat(node.op_type(), " ", node.name(), ": a kernel of ",
-                                                       absl::StrJoin(kernel, " by "), " elements"));
+      return absl::ResourceExhaustedError(
+          absl::StrCat(node.op_type(), " ", node.name(), ": a kernel of ", absl::StrJoin(kernel, " by "), " elements"));
     }
   }
   for (int i = 0; i < window.rank; ++i) {

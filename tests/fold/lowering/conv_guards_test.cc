@@ -158,12 +158,12 @@ INSTANTIATE_TEST_SUITE_P(
 // A ConstantOfShape takes no memory, its index would.
 INSTANTIATE_TEST_SUITE_P(
     ConvProducts, LoweringGuards,
-    ::testing::Values(
-        Guarded{"OfSizesThatOverflow", "lower_conv_products",
-                "g (float[1, 1, 262143, 262143] x) => (float[1, 64, 131072, 131072] y) <int64[4] s = {64, 1, 131072, 131072}>"
-                " { w = ConstantOfShape(s)"
-                " y = Conv<kernel_shape = [131072, 131072], strides = [1, 1], dilations = [1, 1], pads = [0, 0, 0, 0]>(x, w) }",
-                "its patches would have an index of more than 2^18 columns"}),
+    ::testing::Values(Guarded{
+        "OfSizesThatOverflow", "lower_conv_products",
+        "g (float[1, 1, 262143, 262143] x) => (float[1, 64, 131072, 131072] y) <int64[4] s = {64, 1, 131072, 131072}>"
+        " { w = ConstantOfShape(s)"
+        " y = Conv<kernel_shape = [131072, 131072], strides = [1, 1], dilations = [1, 1], pads = [0, 0, 0, 0]>(x, w) }",
+        "its patches would have an index of more than 2^18 columns"}),
     GuardedName);
 
 }  // namespace

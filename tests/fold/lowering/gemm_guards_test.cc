@@ -202,15 +202,15 @@ TEST(GemmGuardsTest, AnAddInABodyIsNotJoinedToTheMatMulOutsideIt) {
 
 INSTANTIATE_TEST_SUITE_P(
     MatMulOperands, LoweringGuards,
-    ::testing::Values(
-        Guarded{"AreTwo", "lower_matmul_batches",
-                "g (float[2, 3, 3] x, float[1, 3, 3] w) => (float[2, 3, 3] y) { y = MatMul(x, w, w) }", "it has not two operands"},
-        Guarded{"GiveTheirRank", "lower_matmul_batches",
-                "g (float[5, 3, 3] x, float[4, 3, 3] w) => (float[7] y) { y = MatMul(x, w) }",
-                "its result has another shape than its operands give"},
-        Guarded{"GiveTheirBatches", "lower_matmul_batches",
-                "g (float[5, 3, 3] x, float[4, 3, 3] w) => (float[7, 3, 3] y) { y = MatMul(x, w) }",
-                "its result has another shape than its operands give"}),
+    ::testing::Values(Guarded{"AreTwo", "lower_matmul_batches",
+                              "g (float[2, 3, 3] x, float[1, 3, 3] w) => (float[2, 3, 3] y) { y = MatMul(x, w, w) }",
+                              "it has not two operands"},
+                      Guarded{"GiveTheirRank", "lower_matmul_batches",
+                              "g (float[5, 3, 3] x, float[4, 3, 3] w) => (float[7] y) { y = MatMul(x, w) }",
+                              "its result has another shape than its operands give"},
+                      Guarded{"GiveTheirBatches", "lower_matmul_batches",
+                              "g (float[5, 3, 3] x, float[4, 3, 3] w) => (float[7, 3, 3] y) { y = MatMul(x, w) }",
+                              "its result has another shape than its operands give"}),
     GuardedName);
 
 }  // namespace

@@ -21,9 +21,9 @@ struct Sizes {
   const char* name;
   int opset;
   const char* call;
-  std::vector<Dims> inputs;             // of float tensors
+  std::vector<Dims> inputs;                     // of float tensors
   std::vector<std::vector<int64_t>> ints = {};  // of the inputs behind them
-  bool computed = true;                 // else refused
+  bool computed = true;                         // else refused
 
   friend void PrintTo(const Sizes& c, std::ostream* out) { *out << c.call; }
 };
@@ -34,7 +34,8 @@ TEST_P(EmptySizes, AreNotMultiplied) {
   const Sizes& c = GetParam();
   std::vector<Tensor> inputs;
   for (const Dims& dims : c.inputs) {
-    inputs.push_back(*Tensor::FromBytes(DType::kFloat, dims, std::string(static_cast<size_t>(*NumElements(dims)) * 4, '\0')));
+    inputs.push_back(
+        *Tensor::FromBytes(DType::kFloat, dims, std::string(static_cast<size_t>(*NumElements(dims)) * 4, '\0')));
   }
   for (const std::vector<int64_t>& list : c.ints) {
     inputs.push_back(Tensor::Of<int64_t>({static_cast<int64_t>(list.size())}, list));
@@ -75,7 +76,9 @@ INSTANTIATE_TEST_SUITE_P(
                       Sizes{"Slice", 13, "y = Slice (a, b, c, d, e)", {{0, 4, k62}}, {{1}, {4}, {1}, {3}}},
                       Sizes{"SliceFromTheEnd", 13, "y = Slice (a, b, c, d, e)", {{0, 4, k62}}, {{3}, {-9}, {1}, {-2}}},
                       Sizes{"Split", 13, "y, z, u, v = Split <axis = 1> (a)", {{0, 4, k62}}},
-                      Sizes{"UnevenSplit", 18, "y, z = Split <axis = 1, num_outputs = 2> (a)",
+                      Sizes{"UnevenSplit",
+                            18,
+                            "y, z = Split <axis = 1, num_outputs = 2> (a)",
                             {{0, std::numeric_limits<int64_t>::max()}}},
                       Sizes{"DepthToSpace", 13, "y = DepthToSpace <blocksize = 2> (a)", {{0, 4, k62, 2}}, {}, false},
                       Sizes{"SpaceToDepth", 13, "y = SpaceToDepth <blocksize = 2> (a)", {{0, k62, 2, 2}}, {}, false},
@@ -86,35 +89,53 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Joined, EmptySizes,
-    ::testing::Values(Sizes{"Add", 14, "y = Add (a, b)", {{0, k40, k40}, {0, k40, k40}}},
-                      Sizes{"AddOfOneRow", 14, "y = Add (a, b)", {{k40, 0, k40}, {1, 1, k40, 0, k40}}},
-                      Sizes{"Max", 13, "y = Max (a, b)", {{k40, k40, 0}, {k40, k40, 0}}},
-                      Sizes{"Sum", 13, "y = Sum (a, b)", {{0, k40, k40}, {0, k40, 1}}},
-                      Sizes{"PRelu", 16, "y = PRelu (a, b)", {{0, k40, k40}, {1}}},
-                      Sizes{"MatMul", 13, "y = MatMul (a, b)", {{0, k40, 0}, {0, 0, k40}}},
-                      Sizes{"MatMulOfLongRows", 13, "y = MatMul (a, b)", {{0, k62}, {k62, 0}}},
-                      Sizes{"Gemm", 13, "y = Gemm (a, b)", {{0, 0}, {0, k62}}},
-                      Sizes{"GemmOfManyRows", 13, "y = Gemm (a, b)", {{k62, 0}, {0, 0}}},
-                      Sizes{"Einsum", 12, "y = Einsum <equation = \"ij,jk->ik\"> (a, b)", {{0, k62}, {k62, 0}}},
-                      Sizes{"EinsumOfADiagonal", 12, "y = Einsum <equation = \"jiik->jk\"> (a)",
-                            {{0, 3, 3, int64_t{1} << 60}}}),
+    ::testing::Values(
+        Sizes{"Add", 14, "y = Add (a, b)", {{0, k40, k40}, {0, k40, k40}}},
+        Sizes{"AddOfOneRow", 14, "y = Add (a, b)", {{k40, 0, k40}, {1, 1, k40, 0, k40}}},
+        Sizes{"Max", 13, "y = Max (a, b)", {{k40, k40, 0}, {k40, k40, 0}}},
+        Sizes{"Sum", 13, "y = Sum (a, b)", {{0, k40, k40}, {0, k40, 1}}},
+        Sizes{"PRelu", 16, "y = PRelu (a, b)", {{0, k40, k40}, {1}}},
+        Sizes{"MatMul", 13, "y = MatMul (a, b)", {{0, k40, 0}, {0, 0, k40}}},
+        Sizes{"MatMulOfLongRows", 13, "y = MatMul (a, b)", {{0, k62}, {k62, 0}}},
+        Sizes{"Gemm", 13, "y = Gemm (a, b)", {{0, 0}, {0, k62}}},
+        Sizes{"GemmOfManyRows", 13, "y = Gemm (a, b)", {{k62, 0}, {0, 0}}},
+        Sizes{"Einsum", 12, "y = Einsum <equation = \"ij,jk->ik\"> (a, b)", {{0, k62}, {k62, 0}}},
+        Sizes{"EinsumOfADiagonal", 12, "y = Einsum <equation = \"jiik->jk\"> (a)", {{0, 3, 3, int64_t{1} << 60}}}),
     Name);
 
 INSTANTIATE_TEST_SUITE_P(
     Windows, EmptySizes,
-    ::testing::Values(
-        Sizes{"Conv", 11, "y = Conv (a, b)", {{1, 0, 2097152, 2097152, 2097152}, {1, 0, 2097152, 2097152, 2097152}}, {}, false},
-        Sizes{"ConvOfNoChannels", 11, "y = Conv (a, b)", {{1, 0, 4, 4}, {1, 0, 2, 2}}, {}, false},
-        Sizes{"ConvOfManyGroups", 11, "y = Conv <group = 4611686018427387904> (a, b)", {{1, 0, 2, 2}, {0, 4, 1, 1}}, {}, false},
-        Sizes{"ConvTransposeOfManyGroups", 11, "y = ConvTranspose <group = 4611686018427387904> (a, b)",
-              {{1, 0, 2, 2}, {0, 4, 1, 1}}, {}, false},
-        Sizes{"ConvTranspose", 11, "y = ConvTranspose <output_shape = [1, 1, 1]> (a, b)",
-              {{1, 0, 1073741824, 1073741824, 1073741824}, {0, 1, 1, 1, 1}}, {}, false},
-        Sizes{"GridSample", 20, "y = GridSample (a, b)", {{0, 1, k40, k40}, {0, 1, 1, 2}}},
-        Sizes{"GridSampleOfNoChannels", 20, "y = GridSample (a, b)", {{1, 0, 0, 0}, {1, 2, 2, 2}}},
-        Sizes{"NonMaxSuppression", 11, "y = NonMaxSuppression (a, b, c)", {{1, 0, 4}, {1, k40, 0}}, {{5}}},
-        Sizes{"Gru", 14, "y, z = GRU (a, b, c)", {{k40, k40, 0}, {1, 3, 0}, {1, 3, 1}}, {}, false},
-        Sizes{"Lstm", 14, "y, z, u = LSTM (a, b, c)", {{1, 1, 1}, {1, 0, 1}, {1, 0, k62}}, {}, false}),
+    ::testing::Values(Sizes{"Conv",
+                            11,
+                            "y = Conv (a, b)",
+                            {{1, 0, 2097152, 2097152, 2097152}, {1, 0, 2097152, 2097152, 2097152}},
+                            {},
+                            false},
+                      Sizes{"ConvOfNoChannels", 11, "y = Conv (a, b)", {{1, 0, 4, 4}, {1, 0, 2, 2}}, {}, false},
+                      Sizes{"ConvOfManyGroups",
+                            11,
+                            "y = Conv <group = 4611686018427387904> (a, b)",
+                            {{1, 0, 2, 2}, {0, 4, 1, 1}},
+                            {},
+                            false},
+                      Sizes{"ConvTransposeOfManyGroups",
+                            11,
+                            "y = ConvTranspose <group = 4611686018427387904> (a, b)",
+                            {{1, 0, 2, 2}, {0, 4, 1, 1}},
+                            {},
+                            false},
+                      Sizes{"ConvTranspose",
+                            11,
+                            "y = ConvTranspose <output_shape = [1, 1, 1]> (a, b)",
+                            {{1, 0, 1073741824, 1073741824, 1073741824}, {0, 1, 1, 1, 1}},
+                            {},
+                            false},
+                      Sizes{"GridSample", 20, "y = GridSample (a, b)", {{0, 1, k40, k40}, {0, 1, 1, 2}}},
+                      Sizes{"GridSampleOfNoChannels", 20, "y = GridSample (a, b)", {{1, 0, 0, 0}, {1, 2, 2, 2}}},
+                      Sizes{
+                          "NonMaxSuppression", 11, "y = NonMaxSuppression (a, b, c)", {{1, 0, 4}, {1, k40, 0}}, {{5}}},
+                      Sizes{"Gru", 14, "y, z = GRU (a, b, c)", {{k40, k40, 0}, {1, 3, 0}, {1, 3, 1}}, {}, false},
+                      Sizes{"Lstm", 14, "y, z, u = LSTM (a, b, c)", {{1, 1, 1}, {1, 0, 1}, {1, 0, k62}}, {}, false}),
     Name);
 
 // A row of no index takes no place and names the whole data.
@@ -155,16 +176,17 @@ TEST(EmptySizesTest, FactorsOfAnEmptyTensorReachNothing) {
 // ---- numbers that a file may hold, beside tensors that have elements ----
 
 TEST(LargeNumbersTest, SizesThatKeepTheAspectRatio) {
-  const absl::Status status =
-      EvalNode(18, "y = Resize <keep_aspect_ratio_policy = \"not_smaller\"> (a, , , b)",
-               {Tensor::Of<float>({1, 65536}, std::vector<float>(65536)), Tensor::Of<int64_t>({2}, {int64_t{1} << 48, 1})})
-          .status();
+  const absl::Status status = EvalNode(18, "y = Resize <keep_aspect_ratio_policy = \"not_smaller\"> (a, , , b)",
+                                       {Tensor::Of<float>({1, 65536}, std::vector<float>(65536)),
+                                        Tensor::Of<int64_t>({2}, {int64_t{1} << 48, 1})})
+                                  .status();
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
 }
 
 TEST(LargeNumbersTest, ABlockLongerThanTheAxisIsOneBlock) {
-  const Tensor y = testing::Eval(21, "y = QuantizeLinear <axis = 1, block_size = 9223372036854775807> (a, b)",
-                                 {Tensor::Of<float>({2, 2}, {1, 2, 3, 4}), Tensor::Of<float>({2, 1}, {1, 2})}, EvalMode::kFast);
+  const Tensor y =
+      testing::Eval(21, "y = QuantizeLinear <axis = 1, block_size = 9223372036854775807> (a, b)",
+                    {Tensor::Of<float>({2, 2}, {1, 2, 3, 4}), Tensor::Of<float>({2, 1}, {1, 2})}, EvalMode::kFast);
   EXPECT_THAT(testing::Values<uint8_t>(y), ::testing::ElementsAre(1, 2, 2, 2));
 }
 

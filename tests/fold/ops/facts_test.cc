@@ -289,9 +289,9 @@ TEST(Facts, AnUnknownHeightHidesNoWidth) {
 
 TEST(Facts, AScanOfANegativeNumberOfInputsIsWrong) {
   for (const char* count : {"-2147483648", "-9223372036854775808", "4294967297", "2"}) {
-    const Graph graph = testing::ParseGraph(absl::StrCat(
-        "g (float[2] x) => (float[2] y) { y = Scan<num_scan_inputs = ", count,
-        ", body = b (float i) => (float o) { o = Identity(i) }>(x) }"));
+    const Graph graph =
+        testing::ParseGraph(absl::StrCat("g (float[2] x) => (float[2] y) { y = Scan<num_scan_inputs = ", count,
+                                         ", body = b (float i) => (float o) { o = Identity(i) }>(x) }"));
     Facts facts(&graph);
     EXPECT_TRUE(absl::IsInvalidArgument(facts.InferAll())) << count;
   }

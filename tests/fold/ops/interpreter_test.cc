@@ -92,9 +92,9 @@ TEST(Interpreter, RefusesOutputsThatTheOperatorDoesNotHave) {
 
 TEST(Interpreter, RefusesAScanOfANegativeNumberOfInputs) {
   for (const char* count : {"-2147483648", "4294967297"}) {
-    const Graph graph = testing::ParseGraph(absl::StrCat(
-        "g (float[2] x) => (float[2] y) { y = Scan<num_scan_inputs = ", count,
-        ", body = b (float i) => (float o) { o = Identity(i) }>(x) }"));
+    const Graph graph =
+        testing::ParseGraph(absl::StrCat("g (float[2] x) => (float[2] y) { y = Scan<num_scan_inputs = ", count,
+                                         ", body = b (float i) => (float o) { o = Identity(i) }>(x) }"));
     EXPECT_TRUE(absl::IsInvalidArgument(RunGraph(graph, {Tensor::Of<float>({2}, {1, 2})}).status())) << count;
   }
 }

@@ -289,14 +289,17 @@ TEST(RangeOfNothing, IsUnbounded) {
 
 INSTANTIATE_TEST_SUITE_P(
     InputsLeftOut, RangeUnknown,
-    ::testing::Values(
-        Bounds{"Of_a_Neg", "x=0,1", "g (float[2] x) => (float[2] y) { y = Neg() }", 0, 0},
-        Bounds{"Of_a_Conv", "x=0,1", "g (float[2] x) => (float[2] y) { y = Conv() }", 0, 0},
-        Bounds{"Of_a_MatMul", "x=0,1", "g (float[2] x) => (float[2, 2] y) <float[2, 2] w = {1, 2, 3, 4}> { y = MatMul(w) }", 0, 0},
-        Bounds{"Of_a_Gemm", "x=0,1", "g (float[2, 2] x) => (float[2, 2] y) { y = Gemm(x) }", 0, 0},
-        Bounds{"OfAWeightOfNothing", "x=0,1",
-               "g (float[1, 2, 2, 2] x) => (float[a, b, c, d] y) <int64[4] s = {2, 0, 4611686018427387904, 4611686018427387904}>"
-               " { w = ConstantOfShape(s) y = Conv(x, w) }", 0, 0}),
+    ::testing::Values(Bounds{"Of_a_Neg", "x=0,1", "g (float[2] x) => (float[2] y) { y = Neg() }", 0, 0},
+                      Bounds{"Of_a_Conv", "x=0,1", "g (float[2] x) => (float[2] y) { y = Conv() }", 0, 0},
+                      Bounds{"Of_a_MatMul", "x=0,1",
+                             "g (float[2] x) => (float[2, 2] y) <float[2, 2] w = {1, 2, 3, 4}> { y = MatMul(w) }", 0,
+                             0},
+                      Bounds{"Of_a_Gemm", "x=0,1", "g (float[2, 2] x) => (float[2, 2] y) { y = Gemm(x) }", 0, 0},
+                      Bounds{"OfAWeightOfNothing", "x=0,1",
+                             "g (float[1, 2, 2, 2] x) => (float[a, b, c, d] y) <int64[4] s = {2, 0, "
+                             "4611686018427387904, 4611686018427387904}>"
+                             " { w = ConstantOfShape(s) y = Conv(x, w) }",
+                             0, 0}),
     Name);
 
 }  // namespace

@@ -306,19 +306,22 @@ INSTANTIATE_TEST_SUITE_P(
               " { y = Conv<kernel_shape = [1, 1], strides = [2], dilations = [1, 1], pads = [0, 0, 0, 0]>(x, w) }"},
         Asked{"StridesBeyondAllNumbers", "Conv",
               "g (float[1, 1, 4, 4] x) => (float[1, 1, 4, 4611686018427387904] y) <float[1, 1, 1, 1] w = {1}>"
-              " { y = Conv<kernel_shape = [1, 1], strides = [1, 8], dilations = [1, 1], pads = [0, -9223372036854775808, 0, 0]>(x, w) }",
+              " { y = Conv<kernel_shape = [1, 1], strides = [1, 8], dilations = [1, 1], pads = [0, "
+              "-9223372036854775808, 0, 0]>(x, w) }",
               "a window lies beyond the image"},
         Asked{"SliceWithoutEnds", "Slice",
-              "g (float[4] x) => (float[4] y) <int64[1] s = {3}, int64[1] a = {0}, int64[1] t = {-1}> { y = Slice(x, s, , a, t) }",
+              "g (float[4] x) => (float[4] y) <int64[1] s = {3}, int64[1] a = {0}, int64[1] t = {-1}> { y = Slice(x, "
+              "s, , a, t) }",
               "it has no ends"}),
     AskedName);
 
-INSTANTIATE_TEST_SUITE_P(
-    NumbersOutOfRange, EzklConditions,
-    ::testing::Values(Asked{"ExponentsBeyondInt64", "Pow", "g (float[2] x) => (float[2] y) <float e = {1e30}> { y = Pow(x, e) }"},
-                      Asked{"ExponentsBetweenWholes", "Pow", "g (float[2] x) => (float[2] y) <float e = {1.5}> { y = Pow(x, e) }",
-                            "exponent 1.5"}),
-    AskedName);
+INSTANTIATE_TEST_SUITE_P(NumbersOutOfRange, EzklConditions,
+                         ::testing::Values(Asked{"ExponentsBeyondInt64", "Pow",
+                                                 "g (float[2] x) => (float[2] y) <float e = {1e30}> { y = Pow(x, e) }"},
+                                           Asked{"ExponentsBetweenWholes", "Pow",
+                                                 "g (float[2] x) => (float[2] y) <float e = {1.5}> { y = Pow(x, e) }",
+                                                 "exponent 1.5"}),
+                         AskedName);
 
 }  // namespace
 }  // namespace dsperse

@@ -290,11 +290,13 @@ INSTANTIATE_TEST_SUITE_P(
     NumbersOutOfRange, Guards,
     ::testing::Values(
         Guarded{"SlicesOfAnAxisThatIsNotThere", "compose_views",
-                "g (float[4, 4] x) => (float[a, b] y) <int64[1] s = {0}, int64[1] e = {3}, int64[1] a = {-1000000}, int64[1] t = {1}>"
+                "g (float[4, 4] x) => (float[a, b] y) <int64[1] s = {0}, int64[1] e = {3}, int64[1] a = {-1000000}, "
+                "int64[1] t = {1}>"
                 " { z = Slice(x, s, e, a, t) y = Slice(z, s, e, a, t) }",
                 "are not constant"},
         Guarded{"StridesOfOneAxisOnly", "fuse_pad_into_conv",
-                "g (float[1, 1, 4, 4] x) => (float[1, 1, a, b] y) <int64[8] p = {0, 0, 0, 1, 0, 0, 0, 1}, float[1, 1, 1, 1] w = {1}>"
+                "g (float[1, 1, 4, 4] x) => (float[1, 1, a, b] y) <int64[8] p = {0, 0, 0, 1, 0, 0, 0, 1}, float[1, 1, "
+                "1, 1] w = {1}>"
                 " { z = Pad(x, p) y = ConvTranspose<strides = [2], pads = [5, 5, 5, 5]>(z, w) }",
                 "doesn't crop"},
         Guarded{"PadsBeyondAllNumbers", "fuse_pad_into_conv",
@@ -312,11 +314,12 @@ INSTANTIATE_TEST_SUITE_P(
                 "g (float[2] x) => (float[2] y, float[2] z) <bool yes = {1}>"
                 " { y, z = If(yes) <then_branch = t () => (float[2] u) { u = Exp(x) },"
                 " else_branch = e () => (float[2] v) { v = Neg(x) }> }"},
-        Guarded{"AnAxisThatIsCutToOne", "fuse_affine",
-                R"(<ir_version: 3, opset_import: ["" : 6]> g (float[1, 1, 2, 2] x, float[2, 1, 1, 1] w, float[2] k) => (float[1, 2, 2, 2] y)
+        Guarded{
+            "AnAxisThatIsCutToOne", "fuse_affine",
+            R"(<ir_version: 3, opset_import: ["" : 6]> g (float[1, 1, 2, 2] x, float[2, 1, 1, 1] w, float[2] k) => (float[1, 2, 2, 2] y)
                 <float[2, 1, 1, 1] w = {1, 2}, float[2] k = {3, 4}>
                 { z = Conv(x, w) y = Mul<broadcast = 1, axis = -4294967295>(z, k) })",
-                "is not one factor"}),
+            "is not one factor"}),
     Name);
 
 }  // namespace
