@@ -183,7 +183,8 @@ class MutationTest : public ::testing::TestWithParam<std::string> {
   }
 };
 
-TEST_P(MutationTest, IsRefusedOrWorks) { RunAll(50); }
+// Sanitizers are some six times as slow, and the fuzzers run under them too.
+TEST_P(MutationTest, IsRefusedOrWorks) { RunAll(kSanitized ? 15 : 50); }
 TEST_P(MutationTest, IsRefusedOrWorksFullRun) { RunAll(2000); }
 
 std::vector<std::string> Corpus() {
