@@ -5,15 +5,26 @@
 
 #include "absl/strings/str_cat.h"
 #include "fold/ops/fixed_point.h"
+#include "fold/ops/target_conditions.h"
 
 namespace dsperse {
-namespace {
-
-// ---- conditions ----
 
 bool AllOnes(const std::vector<int64_t>& values) {
   return std::all_of(values.begin(), values.end(), [](int64_t v) { return v == 1; });
 }
+
+std::string ConstantOperands(const Graph&, const NodeView& node, Facts& facts) {
+  for (int i = 1; i < node.num_inputs(); ++i) {
+    if (node.input(i).valid() && facts.ConstantOf(node.input(i)) == nullptr) {
+      return absl::StrCat("input ", i, " is not constant");
+    }
+  }
+  return "";
+}
+
+namespace {
+
+// ---- conditions ----
 
 int SpatialAxes(const NodeView& node, Facts& facts) {
   const Shape& shape = facts.ShapeOf(node.input(0));
@@ -93,12 +104,6 @@ std::string JstproveAveragePool(const Graph&, const NodeView&, Facts&) {
 
 std::string JstproveInstanceNormalization(const Graph&, const NodeView&, Facts&) {
   return "refused when the circuit is defined";
-}
-
-// Max and Min of two operands.
-std::string TwoOperands(const Graph&, const NodeView& node, Facts&) {
-  if (node.num_inputs() == 2) return "";
-  return absl::StrCat(node.num_inputs(), " operands");
 }
 
 // A constant operand enters a circuit as its whole part, without the fixed-point scale: x + 0.25 is proven
@@ -228,34 +233,6 @@ std::string JstproveDiv(const Graph&, const NodeView& node, Facts& facts) {
   return TakesShapeOfAnother(node, facts) ? kShapeOfAnother : "";
 }
 
-std::string ConstantExponent(const Graph&, const NodeView& node, Facts& facts) {
-  const Tensor* exponent = facts.ConstantOf(node.input(1));
-  if (exponent == nullptr || exponent->num_elements() != 1)
-    return "the exponent is not one constant";
-  const absl::StatusOr<std::vector<double>> value = ToDoubles(*exponent);
-  if (!value.ok()) return "the exponent has no numeric value";
-  const double number = (*value)[0];
-  const bool whole = number >= 1 && number == std::floor(number);
-  return whole || number == 0.5 ? "" : absl::StrCat("exponent ", number);
-}
-
-std::string ConstantBounds(const Graph&, const NodeView& node, Facts& facts) {
-  for (int i = 1; i < node.num_inputs(); ++i) {
-    if (node.input(i).valid() && facts.ConstantOf(node.input(i)) == nullptr)
-      return "bounds are not constant";
-  }
-  return "";
-}
-
-std::string ConstantOperands(const Graph&, const NodeView& node, Facts& facts) {
-  for (int i = 1; i < node.num_inputs(); ++i) {
-    if (node.input(i).valid() && facts.ConstantOf(node.input(i)) == nullptr) {
-      return absl::StrCat("input ", i, " is not constant");
-    }
-  }
-  return "";
-}
-
 // The compiler counts an axis from behind as if the index had an axis, which a single number hasn't.
 std::string JstproveGather(const Graph& graph, const NodeView& node, Facts& facts) {
   if (node.Int("axis", 0) < 0) return "its axis is counted from behind";
@@ -350,17 +327,6 @@ std::string JstproveSoftmax(const Graph&, const NodeView& node, Facts&) {
   return node.opset() < 13 ? "Softmax before opset 13 is refused" : "";
 }
 
-std::string EzklConv(const Graph&, const NodeView& node, Facts& facts) {
-  if (const int axes = SpatialAxes(node, facts); axes != 2 && axes != -1)
-    return OtherAxes(node, axes);
-  if (!AllOnes(node.Ints("dilations"))) return "dilations above 1";
-  return "";
-}
-
-std::string EzklAveragePool(const Graph&, const NodeView& node, Facts&) {
-  return node.HasAttr("strides") ? "" : "attribute strides is not written out";
-}
-
 // ---- tables, by operator name ----
 
 // What DSperse 3.9.10 compiles into JSTprove circuits, proves and verifies.
@@ -418,72 +384,6 @@ constexpr TargetRow kJstprove[] = {
     {"Unsqueeze", "constant axes", &ConstantOperands},
 };
 
-// What EZKL 23.0.5 gives settings for, and a formula describes.
-constexpr TargetRow kEzkl[] = {
-    {"Abs", ""},
-    {"Acos", ""},
-    {"Acosh", ""},
-    {"Add", ""},
-    {"Asin", ""},
-    {"Asinh", ""},
-    {"Atan", ""},
-    {"Atanh", ""},
-    {"AveragePool", "strides written out", &EzklAveragePool},
-    {"BatchNormalization", "constant parameters", &ConstantOperands},
-    {"Cast", ""},
-    {"Clip", "constant bounds", &ConstantBounds},
-    {"Concat", ""},
-    {"Constant", ""},
-    {"Conv", "two spatial axes, dilations 1", &EzklConv},
-    {"ConvTranspose", "two spatial axes, dilations 1", &EzklConv},
-    {"Cos", ""},
-    {"Cosh", ""},
-    {"Div", ""},
-    {"Dropout", ""},
-    {"Erf", ""},
-    {"Exp", ""},
-    {"Expand", "constant shape", &ConstantOperands},
-    {"Flatten", ""},
-    {"Gather", "constant indices", &ConstantOperands},
-    {"Gemm", ""},
-    {"GlobalAveragePool", ""},
-    {"HardSigmoid", ""},
-    {"HardSwish", ""},
-    {"Identity", ""},
-    {"InstanceNormalization", "constant scale and bias", &ConstantOperands},
-    {"LayerNormalization", "constant scale and bias", &ConstantOperands},
-    {"LeakyRelu", ""},
-    {"Log", ""},
-    {"MatMul", ""},
-    {"Max", "two operands", &TwoOperands},
-    {"MaxPool", ""},
-    {"Min", "two operands", &TwoOperands},
-    {"Mul", ""},
-    {"Neg", ""},
-    {"Pad", "constant pads", &ConstantOperands},
-    {"Pow", "constant whole exponent, or 0.5", &ConstantExponent},
-    {"ReduceMean", "constant axes", &ConstantOperands},
-    {"ReduceSum", "constant axes", &ConstantOperands},
-    {"Relu", ""},
-    {"Reshape", "constant shape", &ConstantOperands},
-    {"Resize", "nearest, constant sizes", &NearestOnly},
-    {"Sigmoid", ""},
-    {"Sin", ""},
-    {"Sinh", ""},
-    {"Slice", "constant bounds", &ConstantOperands},
-    {"Softmax", ""},
-    {"Split", "constant sizes", &ConstantOperands},
-    {"Sqrt", ""},
-    {"Squeeze", "constant axes", &ConstantOperands},
-    {"Sub", ""},
-    {"Sum", ""},
-    {"Tan", ""},
-    {"Tanh", ""},
-    {"Tile", "constant repeats", &ConstantOperands},
-    {"Transpose", ""},
-    {"Unsqueeze", "constant axes", &ConstantOperands},
-};
-
 // Slices of nothing but these are not proven (DSperse 3.9.10).
 constexpr absl::string_view kMoves[] = {"Cast",    "Concat",   "Constant",  "Expand",   "Flatten",
                                         "Gather",  "Identity", "Reshape",   "Slice",    "Split",
@@ -493,7 +393,7 @@ constexpr absl::string_view kMoves[] = {"Cast",    "Concat",   "Constant",  "Exp
 
 const Target* Target::Find(absl::string_view name) {
   static const Target kTargets[] = {Target("jstprove", kJstprove, &dsperse::ScalePower, /*checks_products=*/true),
-                                    Target("ezkl", kEzkl, nullptr, /*checks_products=*/false)};
+                                    Target("ezkl", EzklRows(), nullptr, /*checks_products=*/false)};
   for (const Target& target : kTargets) {
     if (target.name() == name) return &target;
   }

@@ -270,11 +270,6 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Ezkl, EzklConditions,
     ::testing::Values(
-        Asked{"ConvOfOneAxis", "Conv", "g (float[1, 1, 2] x) => (y) <float[1, 1, 1] w = {1}> { y = Conv(x, w) }",
-              "Conv over 1 spatial axes"},
-        Asked{"ConvDilated", "Conv",
-              "g (float[1, 1, 4, 4] x) => (y) <float[1, 1, 1, 1] w = {1}> { y = Conv<dilations = [2, 1]>(x, w) }",
-              "dilations above 1"},
         Asked{"ClipOfAComputedMax", "Clip", "g (float[4] x, float a) => (y) { y = Clip(x, , a) }",
               "bounds are not constant"},
         Asked{"ClipOfNone", "Clip", "g (float[4] x) => (y) { y = Clip(x) }"},
@@ -287,6 +282,8 @@ INSTANTIATE_TEST_SUITE_P(
         Asked{"Exponent1", "Pow", "g (float[4] x) => (y) <float c = {1}> { y = Pow(x, c) }"},
         Asked{"ExponentHalf", "Pow", "g (float[4] x) => (y) <float c = {0.5}> { y = Pow(x, c) }"},
         Asked{"Exponent0", "Pow", "g (float[4] x) => (y) <float c = {0}> { y = Pow(x, c) }", "exponent 0"},
+        Asked{"Exponent5", "Pow", "g (float[4] x) => (y) <float c = {5}> { y = Pow(x, c) }"},
+        Asked{"Exponent6", "Pow", "g (float[4] x) => (y) <float c = {6}> { y = Pow(x, c) }", "exponent 6"},
         Asked{"Exponent2And", "Pow", "g (float[4] x) => (y) <float c = {2.5}> { y = Pow(x, c) }", "exponent 2.5"},
         Asked{"MaxOfThree", "Max", "g (float[4] x) => (y) { y = Max(x, x, x) }", "3 operands"},
         Asked{"ResizeLinear", "Resize",
@@ -315,13 +312,13 @@ INSTANTIATE_TEST_SUITE_P(
               "it has no ends"}),
     AskedName);
 
-INSTANTIATE_TEST_SUITE_P(NumbersOutOfRange, EzklConditions,
-                         ::testing::Values(Asked{"ExponentsBeyondInt64", "Pow",
-                                                 "g (float[2] x) => (float[2] y) <float e = {1e30}> { y = Pow(x, e) }"},
-                                           Asked{"ExponentsBetweenWholes", "Pow",
-                                                 "g (float[2] x) => (float[2] y) <float e = {1.5}> { y = Pow(x, e) }",
-                                                 "exponent 1.5"}),
-                         AskedName);
+INSTANTIATE_TEST_SUITE_P(
+    NumbersOutOfRange, EzklConditions,
+    ::testing::Values(Asked{"ExponentsBeyondInt64", "Pow", "g (float[2] x) => (float[2] y) <float e = {1e30}> { y = Pow(x, e) }",
+                            "exponent 1e+30"},
+                      Asked{"ExponentsBetweenWholes", "Pow", "g (float[2] x) => (float[2] y) <float e = {1.5}> { y = Pow(x, e) }",
+                            "exponent 1.5"}),
+    AskedName);
 
 }  // namespace
 }  // namespace dsperse

@@ -58,7 +58,7 @@ TEST(TargetTest, JstproveWantsAttributesWrittenOut) {
   EXPECT_EQ(WhyNot("ezkl", "Conv",
                    "g (float[1,4,8,8] x) => (y) <" + Filled("w", {4, 4, 3, 3}, 0.5) +
                        "> {"
-                       "  y = Conv<kernel_shape=[3,3], dilations=[1,1]>(x, w) }"),
+                       "  y = Conv<kernel_shape=[3,3], strides=[1,1], dilations=[1,1]>(x, w) }"),
             "");
 }
 
