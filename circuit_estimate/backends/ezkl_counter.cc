@@ -248,6 +248,10 @@ bool EzklCounter::IsMeanOfSquare(const NodeView& node) {
 }
 
 EzklCounter::Result EzklCounter::Pow(const Node& node) {
+  if (*view_.ScalarOf(node.view.input(1)) == 0.5) {
+    sheet_.Sqrt(node.n);
+    return {node.scale};
+  }
   const int power = static_cast<int>(*view_.ScalarOf(node.view.input(1)));
   if (IsMeanOfSquare(node.view)) return {2 * node.scale, After::kKeep};
   sheet_.Add(node.n * Count(power - 1));

@@ -61,7 +61,7 @@ constexpr PricedOperator kOperators[] = {
     {"Mul"},
     {"Neg"},
     {"Pad", true, "by zeros"},
-    {"Pow", true, "constant whole exponent"},
+    {"Pow", true, "constant whole exponent, or 0.5"},
     {"ReduceMean"},
     {"ReduceSum"},
     {"Relu"},

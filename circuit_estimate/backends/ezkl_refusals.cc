@@ -26,6 +26,21 @@ std::string PoolRefusal(const NodeView& node, const Dims& in, const Dims& out) {
   return "";
 }
 
+std::string TransposeRefusal(const NodeView& node) {
+  if (node.Int("group", 1) != 1) return "ConvTranspose with group > 1 is refused";
+  for (int64_t stride : node.Ints("strides")) {
+    if (stride > 2) return "ConvTranspose with a stride above 2 is refused";
+  }
+  if (node.HasAttr("output_shape")) return "ConvTranspose with an output_shape computes another function, or is refused";
+  const std::vector<int64_t> more = node.Ints("output_padding"), pads = node.Ints("pads");
+  for (size_t i = 0; i < more.size(); ++i) {
+    if (more[i] > (pads.size() == 2 * more.size() ? pads[more.size() + i] : 0)) {
+      return "ConvTranspose with an output_padding beyond its pads is refused";
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 bool EzklCounter::IsAll(ValueId value, double element) {
@@ -79,18 +94,23 @@ std::string EzklCounter::Refusal(const Node& node) {
       return "shapes of input, kernel and result don't fit";
     }
     if (!AllOnes(view.Ints("dilations"))) return absl::StrCat(op, " with dilation above 1 is refused");
-    if (op == "ConvTranspose" && view.Int("group", 1) != 1) return "ConvTranspose with group > 1 is refused";
-    if (!view.HasAttr("strides") && (op == "ConvTranspose" || !IsPointwiseConv(view))) {
-      return absl::StrCat(op, " without strides is refused");
+    if (op == "ConvTranspose") {
+      if (std::string why = TransposeRefusal(view); !why.empty()) return why;
+    }
+    const bool pointwise = op == "Conv" && IsPointwiseConv(view);
+    if (!view.HasAttr("strides") && !pointwise) return absl::StrCat(op, " without strides is refused");
+    if (view.input(2).valid() && !view_.IsConstant(view.input(2)) && !(pointwise && AllOnes(view.Ints("strides")))) {
+      return absl::StrCat(op, " with a computed bias is refused");
     }
   } else if (op == "MatMul" || op == "Gemm") {
     const Dims* const b = view_.ShapeOf(view.input(1));
     if (b == nullptr || !MatrixProductOf(view_, view).has_value()) return "shapes of the operands are not known";
     if (op == "Gemm") return "";
     if (node.in->size() == 1 && b->size() == 1) return "a product of two vectors is refused";
-    if (view_.IsConstant(view.input(0)) || view_.IsConstant(view.input(1))) return "";
     for (size_t i = 3; i <= std::min(node.in->size(), b->size()); ++i) {
-      if ((*node.in)[node.in->size() - i] != (*b)[b->size() - i]) return "batches of other sizes are refused";
+      const int64_t left = (*node.in)[node.in->size() - i], right = (*b)[b->size() - i];
+      // But a constant is repeated over the batches of the other.
+      if (left != right && !view_.IsConstant(view.input(left == 1 ? 0 : 1))) return "batches of other sizes are refused";
     }
   } else if (op == "MaxPool" || op == "AveragePool") {
     return PoolRefusal(view, *node.in, *node.out);
@@ -99,7 +119,7 @@ std::string EzklCounter::Refusal(const Node& node) {
   } else if (op == "Pow") {
     const std::optional<double> exponent = view_.ScalarOf(view.input(1));
     if (!exponent.has_value() || !(*exponent >= 1 && *exponent <= 64) || *exponent != std::floor(*exponent)) {
-      return "exponents other than a whole constant have no formula";
+      if (exponent != std::optional<double>(0.5)) return "exponents other than a whole constant and 0.5 have no formula";
     }
   } else if (op == "Max" || op == "Min") {
     if (view.num_inputs() != 2) return "Max and Min of two operands only";
@@ -114,6 +134,7 @@ std::string EzklCounter::Refusal(const Node& node) {
     }
   } else if (op == "Pad") {
     if (view.String("mode", "constant") != "constant") return "Pad by other than a constant is refused";
+    if (view.input(3).valid()) return "Pad of named axes is refused";
     if (view.Float("value", 0) != 0 || (view.input(2).valid() && !view_.IsZero(view.input(2)))) {
       return "Pad by other than zeros is refused";
     }
@@ -123,11 +144,24 @@ std::string EzklCounter::Refusal(const Node& node) {
   } else if (op == "Resize") {
     if (view.String("mode", "nearest") != "nearest") return "Resize other than nearest is refused";
     if (view.input(3).valid()) return "Resize to sizes is refused";
+    if (view.HasAttr("axes")) return "Resize of named axes is refused";
+    for (size_t i = 0; i < node.in->size() && i < node.out->size(); ++i) {
+      if ((*node.in)[i] < 1 || (*node.out)[i] % (*node.in)[i] != 0) return "Resize by other than whole scales is refused";
+    }
   } else if (op == "Tile") {
     for (size_t i = 0; i < node.in->size() && i < node.out->size(); ++i) {
       if ((*node.in)[i] != (*node.out)[i] && (*node.in)[i] != 1)
         return "Tile of an axis of more than one element is refused";
     }
+  } else if (op == "Expand") {
+    if (node.out->size() > node.in->size() && !AllOnes(std::vector<int64_t>(node.in->begin(), node.in->end()))) {
+      return "an Expand that adds axes repeats single elements";
+    }
+  } else if (op == "Dropout") {
+    if (view.num_inputs() > 1) return "Dropout with more than one input is refused";
+    if (view.output(1).valid()) return "Dropout with a mask is refused";
+  } else if (op == "BatchNormalization") {
+    if (view.Int("training_mode", 0) != 0) return "BatchNormalization with training_mode is refused";
   } else if (op == "Softmax") {
     const int64_t rank = static_cast<int64_t>(node.in->size());
     const int64_t axis = view.Int("axis", 1);

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "circuit_estimate/estimate_graph.h"
+#include "fold/ops/target.h"
 #include "gtest/gtest.h"
 #include "tests/support/filled.h"
 #include "tests/support/parse.h"
@@ -53,6 +54,7 @@ TEST(EzklSettingsTest, CountsOfTheTool) {
        "g (float[3,5,7] x, float[3,7,11] z) => (float[5,3,11] y) "
        "{ t = MatMul(x, z) r = Relu(t) y = Transpose<perm=[1,0,2]>(r) }",
        17055, 968},
+      {"a root as a power", absl::StrCat("g (float[2,4] x) => (float[2,4] y) <", half, "> { y = Pow(x, h) }"), 1080, 0},
       {"function of a finer scale",
        absl::StrCat("g (float[1,4] x) => (float[1,4] y) <", half, "> { a = Mul(x, h) y = Sigmoid(a) }"), 316, 0},
       {"mean of a finer scale",
@@ -199,6 +201,23 @@ TEST(EzklSettingsTest, WhatTheToolRefusesHasNoPrice) {
       {"g (float[1,4,4] x) => (float[1,4,4] y) { i = Cast<to=7>(x) y = Cast<to=1>(i) }", "a Cast between"},
       {"g (float[1,2,4,4] x) => (float[1,2,8,8] y) <int64[4] s = {1, 2, 8, 8}> { y = Resize(x, , , s) }",
        "Resize to sizes"},
+      {"g (float[1,1,4,4] x) => (float[1,1,6,6] y) <float[4] s = {1.0, 1.0, 1.5, 1.5}> { y = Resize(x, , s) }",
+       "Resize by other than whole scales"},
+      {"g (float[1,1,4,4] x, float[1] b) => (float[1,1,3,3] y) <float[1,1,2,2] w = {1, 2, 3, 4}> "
+       "{ y = Conv<strides=[1,1]>(x, w, b) }",
+       "a computed bias"},
+      {"g (float[1,1,3,3] x) => (float[1,1,9,9] y) <float[1,1,3,3] w = {1, 2, 3, 4, 5, 6, 7, 8, 9}> "
+       "{ y = ConvTranspose<strides=[3,3]>(x, w) }",
+       "a stride above 2"},
+      {"g (float[1,1,3,3] x) => (float[1,1,6,6] y) <float[1,1,2,2] w = {1, 2, 3, 4}> "
+       "{ y = ConvTranspose<strides=[2,2], output_shape=[6,6]>(x, w) }",
+       "an output_shape"},
+      {"g (float[1,1,3,3] x) => (float[1,1,7,7] y) <float[1,1,2,2] w = {1, 2, 3, 4}> "
+       "{ y = ConvTranspose<strides=[2,2], output_padding=[1,1]>(x, w) }",
+       "an output_padding beyond its pads"},
+      {"g (float[1,2,3] x) => (float[2,2,1] y) <float[2,3,1] w = {1, 2, 3, 4, 5, 6}> { y = MatMul(x, w) }",
+       "batches of other sizes"},
+      {"g (float[4] x) => (float[3,4] y) <int64[2] s = {3, 4}> { y = Expand(x, s) }", "an Expand that adds axes"},
   };
   for (const auto& [model, reason] : refused) {
     SCOPED_TRACE(model);
@@ -206,6 +225,12 @@ TEST(EzklSettingsTest, WhatTheToolRefusesHasNoPrice) {
     ASSERT_FALSE(estimate.unsupported.empty());
     EXPECT_TRUE(absl::StrContains(estimate.unsupported[0].reason, reason)) << estimate.unsupported[0].reason;
     EXPECT_FALSE(estimate.IsExact("total_assignments"));
+    // And the target knows.
+    const Graph graph = ParseGraph(model);
+    Facts facts(&graph);
+    bool proven = true;
+    for (NodeId n : graph.AllNodes()) proven &= Target::Find("ezkl")->Proves(graph, graph.node(n), facts);
+    EXPECT_FALSE(proven);
   }
 }
 
