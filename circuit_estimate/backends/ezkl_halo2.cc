@@ -34,7 +34,7 @@ constexpr PricedOperator kOperators[] = {
     {"Clip", true, "constant bounds"},
     {"Concat"},
     {"Conv", true, "dilations 1, strides written out"},
-    {"ConvTranspose", true, "group 1, dilations 1, strides written out"},
+    {"ConvTranspose", true, "group 1, dilations 1, strides of at most 2 written out"},
     {"Cos"},
     {"Cosh"},
     {"DepthToSpace"},

@@ -22,13 +22,19 @@
 
 namespace dsperse {
 
-#define DSPERSE_NODE_LOWERING(Class, Name, Op, Level, Summary)                              \
+#define DSPERSE_NODE_LOWERING(Class, Name, Op, Level, Summary) \
+  DSPERSE_NODE_LOWERING_FOR("", Class, Name, Op, Level, Summary)
+// For one target, by its name; "": for each.
+#define DSPERSE_NODE_LOWERING_FOR(For, Class, Name, Op, Level, Summary)                     \
   class Class final : public NodeLowering {                                                 \
    public:                                                                                  \
     absl::string_view name() const override { return Name; }                                \
     absl::string_view summary() const override { return Summary; }                          \
     absl::string_view op_type() const override { return Op; }                               \
     LoweringClass lowering_class() const override { return LoweringClass::Level; }          \
+    bool Serves(const Target& target) const override {                                      \
+      return absl::string_view(For).empty() || target.name() == For;                        \
+    }                                                                                       \
                                                                                             \
    protected:                                                                               \
     absl::StatusOr<Matched<Rewrite>> Match(const Graph& graph, const NodeView& node,        \
@@ -42,7 +48,7 @@ DSPERSE_NODE_LOWERING(LowerPRelu, "lower_prelu", "PRelu", kReRounded,
 DSPERSE_NODE_LOWERING(LowerHardSigmoid, "lower_hard_sigmoid", "HardSigmoid", kReRounded,
                       "HardSigmoid as Clip(alpha * x + beta, 0, 1)");
 DSPERSE_NODE_LOWERING(LowerGelu, "lower_gelu", "Gelu", kReRounded, "Gelu by its Erf or Tanh form");
-DSPERSE_NODE_LOWERING(LowerDiv, "lower_div", "Div", kReRounded,
+DSPERSE_NODE_LOWERING_FOR("jstprove", LowerDiv, "lower_div", "Div", kReRounded,
                       "Div by a constant as Mul by its reciprocal");
 
 class LowerPow final : public NodeLowering {

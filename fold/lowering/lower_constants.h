@@ -30,8 +30,9 @@
 
 namespace dsperse {
 
-// After fusion has absorbed all it can (phase 1), and after what this leaves is absorbed (phase 2).
-#define DSPERSE_CONSTANT_LOWERING(Class, Name, Op, Level, Phase, Summary)                   \
+// For one target, by its name ("": for each). After fusion has absorbed all it can (phase 1), and after what this
+// leaves is absorbed (phase 2).
+#define DSPERSE_CONSTANT_LOWERING(For, Class, Name, Op, Level, Phase, Summary)              \
   class Class final : public NodeLowering {                                                 \
    public:                                                                                  \
     absl::string_view name() const override { return Name; }                                \
@@ -39,25 +40,28 @@ namespace dsperse {
     absl::string_view op_type() const override { return Op; }                               \
     int phase() const override { return Phase; }                                            \
     LoweringClass lowering_class() const override { return LoweringClass::Level; }          \
+    bool Serves(const Target& target) const override {                                      \
+      return absl::string_view(For).empty() || target.name() == For;                        \
+    }                                                                                       \
                                                                                             \
    protected:                                                                               \
     absl::StatusOr<Matched<Rewrite>> Match(const Graph& graph, const NodeView& node,        \
                                            Facts& facts) const override;                    \
   }
 
-DSPERSE_CONSTANT_LOWERING(LowerClip, "lower_clip", "Clip", kSame, 1,
+DSPERSE_CONSTANT_LOWERING("", LowerClip, "lower_clip", "Clip", kSame, 1,
                           "Clip as Max and Min, where its bounds are not 0");
-DSPERSE_CONSTANT_LOWERING(LowerFactor, "lower_factor", "Mul", kReRounded, 1,
+DSPERSE_CONSTANT_LOWERING("jstprove", LowerFactor, "lower_factor", "Mul", kReRounded, 1,
                           "A constant factor as Neg, Add, Div or weights of a 1x1 Conv");
-DSPERSE_CONSTANT_LOWERING(LowerOffset, "lower_offset", "Add", kSameSum, 2,
+DSPERSE_CONSTANT_LOWERING("jstprove", LowerOffset, "lower_offset", "Add", kSameSum, 2,
                           "A constant addend as the bias of a Conv of zeros");
-DSPERSE_CONSTANT_LOWERING(LowerOffsetSub, "lower_offset_sub", "Sub", kSameSum, 2,
+DSPERSE_CONSTANT_LOWERING("jstprove", LowerOffsetSub, "lower_offset_sub", "Sub", kSameSum, 2,
                           "A constant of Sub as the bias of a Conv of zeros");
-DSPERSE_CONSTANT_LOWERING(LowerMaxBound, "lower_max_bound", "Max", kSameSum, 2,
+DSPERSE_CONSTANT_LOWERING("jstprove", LowerMaxBound, "lower_max_bound", "Max", kSameSum, 2,
                           "A constant of Max as the bias of a Conv of zeros");
-DSPERSE_CONSTANT_LOWERING(LowerMinBound, "lower_min_bound", "Min", kSameSum, 2,
+DSPERSE_CONSTANT_LOWERING("jstprove", LowerMinBound, "lower_min_bound", "Min", kSameSum, 2,
                           "A constant of Min as the bias of a Conv of zeros");
-DSPERSE_CONSTANT_LOWERING(LowerJoin, "lower_join", "Concat", kSameSum, 2,
+DSPERSE_CONSTANT_LOWERING("jstprove", LowerJoin, "lower_join", "Concat", kSameSum, 2,
                           "A constant part of Concat as the bias of a Conv of zeros");
 
 }  // namespace dsperse

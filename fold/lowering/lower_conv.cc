@@ -177,47 +177,53 @@ absl::StatusOr<Matched<Rewrite>> LowerDilatedConv::Match(const Graph& graph, con
   }});
 }
 
-absl::StatusOr<Matched<Rewrite>> LowerGroupedConv::Match(const Graph& graph, const NodeView& node,
-                                                         Facts&) const {
+namespace {
+
+// Conv, or ConvTranspose, whose kernel is [C, M/group, k…].
+absl::StatusOr<Matched<Rewrite>> MatchGroups(const Graph& graph, const NodeView& node) {
+  const bool transposed = node.Is("ConvTranspose");
   const int64_t group = node.Int("group", 1);
   if (group == 1) return NoMatch<Rewrite>();
   const Matched<ConvShape> conv = KernelOf(graph, node);
   if (!conv) return NoMatch<Rewrite>(conv.why_not);
-  const int64_t out_channels = conv->kernel.dims()[0], in_each = conv->kernel.dims()[1];
-  if (group < 1 || out_channels % group != 0) {
-    return NoMatch<Rewrite>(absl::StrCat(out_channels, " channels do not divide into ", group, " groups"));
+  const int64_t rows = conv->kernel.dims()[0];
+  if (group < 1 || rows % group != 0) {
+    return NoMatch<Rewrite>(absl::StrCat(rows, " channels do not divide into ", group, " groups"));
   }
   // A node and a kernel are made for each: what isn't stored may claim any number of channels, and one without channels
   // any number of groups. EfficientNet-B7 has 3,840.
   constexpr int64_t kMostGroups = int64_t{1} << 12;
-  if (group > out_channels || group > kMostGroups) {
+  if (group > rows || group > kMostGroups) {
     return NoMatch<Rewrite>(
-        absl::StrCat(group, " groups of ", out_channels, " channels, more than ", std::min(out_channels, kMostGroups)));
+        absl::StrCat(group, " groups of ", rows, " channels, more than ", std::min(rows, kMostGroups)));
   }
-  const int64_t out_each = out_channels / group;
+  const int64_t rows_each = rows / group;
+  const int64_t in_each = transposed ? rows_each : conv->kernel.dims()[1];
+  const int64_t out_each = transposed ? conv->kernel.dims()[1] : rows_each;
   std::optional<Tensor> bias;
   if (node.input(2).valid()) {
     bias = ConstantOf(graph, node.input(2));
     if (!bias) return NoMatch<Rewrite>("its bias: " + WhyNotConstant(graph, node.input(2)));
-    if (bias->dims() != Dims{out_channels} || bias->dtype() != conv->kernel.dtype()) {
+    if (bias->dims() != Dims{group * out_each} || bias->dtype() != conv->kernel.dtype()) {
       return NoMatch<Rewrite>("its bias has another length or type");
     }
   }
   std::vector<Tensor> kernels, biases;
   for (int64_t g = 0; g < group; ++g) {
-    DSPERSE_ASSIGN_OR_RETURN(Tensor part, conv->kernel.Rows(g * out_each, (g + 1) * out_each));
+    DSPERSE_ASSIGN_OR_RETURN(Tensor part, conv->kernel.Rows(g * rows_each, (g + 1) * rows_each));
     kernels.push_back(std::move(part));
     if (!bias) continue;
     DSPERSE_ASSIGN_OR_RETURN(Tensor part_bias, bias->Rows(g * out_each, (g + 1) * out_each));
     biases.push_back(std::move(part_bias));
   }
-  return dsperse::Match(Rewrite{absl::StrCat("written as ", group, " Conv of one group"), [=](Rewriter& r) {
+  return dsperse::Match(Rewrite{absl::StrCat("written as ", group, " ", node.op_type(), " of one group"), [=](Rewriter& r) {
+    const std::string op(r.anchor().op_type());
     const std::vector<int64_t> sizes(static_cast<size_t>(group), in_each);
     const std::vector<ValueId> parts = r.Split(r.anchor().input(0), 1, sizes, "split");
     // All attributes but group, for each part.
     const NodeView node_view = r.anchor();
     Attributes attributes;
-    for (const char* name : {"kernel_shape", "strides", "dilations", "pads"}) {
+    for (const char* name : {"kernel_shape", "strides", "dilations", "pads", "output_padding", "output_shape"}) {
       if (node_view.HasAttr(name)) attributes.push_back({name, node_view.Ints(name)});
     }
     if (node_view.HasAttr("auto_pad")) attributes.push_back({"auto_pad", node_view.String("auto_pad", "")});
@@ -226,10 +232,20 @@ absl::StatusOr<Matched<Rewrite>> LowerGroupedConv::Match(const Graph& graph, con
       const std::string suffix = absl::StrCat("group_", g);
       std::vector<ValueId> inputs = {parts[g], r.Constant(kernels[g], suffix + "_kernel")};
       if (!biases.empty()) inputs.push_back(r.Constant(biases[g], suffix + "_bias"));
-      results.push_back(r.Emit("Conv", std::move(inputs), suffix, attributes));
+      results.push_back(r.Emit(op, std::move(inputs), suffix, attributes));
     }
     r.Replace("Concat", std::move(results), {{"axis", int64_t{1}}});
   }});
+}
+
+}  // namespace
+
+absl::StatusOr<Matched<Rewrite>> LowerGroupedConv::Match(const Graph& graph, const NodeView& node, Facts&) const {
+  return MatchGroups(graph, node);
+}
+absl::StatusOr<Matched<Rewrite>> LowerGroupedConvTranspose::Match(const Graph& graph, const NodeView& node,
+                                                                  Facts&) const {
+  return MatchGroups(graph, node);
 }
 
 }  // namespace dsperse

@@ -17,8 +17,8 @@
 
 namespace dsperse {
 
-DSPERSE_NODE_LOWERING(LowerMaxWidth, "lower_max_width", "Max", kSame, "The wider operand of Max first");
-DSPERSE_NODE_LOWERING(LowerMinWidth, "lower_min_width", "Min", kSame, "The wider operand of Min first");
+DSPERSE_NODE_LOWERING_FOR("jstprove", LowerMaxWidth, "lower_max_width", "Max", kSame, "The wider operand of Max first");
+DSPERSE_NODE_LOWERING_FOR("jstprove", LowerMinWidth, "lower_min_width", "Min", kSame, "The wider operand of Min first");
 
 }  // namespace dsperse
 

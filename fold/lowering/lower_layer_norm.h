@@ -17,8 +17,8 @@
 
 namespace dsperse {
 
-DSPERSE_NODE_LOWERING(LowerLayerNorm, "lower_layer_norm", "LayerNormalization", kReRounded,
-                      "LayerNormalization with the epsilon of circuits");
+DSPERSE_NODE_LOWERING_FOR("jstprove", LowerLayerNorm, "lower_layer_norm", "LayerNormalization", kReRounded,
+                          "LayerNormalization with the epsilon of circuits");
 
 }  // namespace dsperse
 

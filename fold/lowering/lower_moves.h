@@ -13,8 +13,8 @@
 
 namespace dsperse {
 
-DSPERSE_NODE_LOWERING(LowerConcat, "lower_concat", "Concat", kSame,
-                      "Concat along an inner axis as one in front, between Transposes");
+DSPERSE_NODE_LOWERING_FOR("jstprove", LowerConcat, "lower_concat", "Concat", kSame,
+                          "Concat along an inner axis as one in front, between Transposes");
 
 }  // namespace dsperse
 

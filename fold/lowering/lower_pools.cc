@@ -94,6 +94,11 @@ void ReplaceBySlices(Rewriter& r, DType type, const Dims& in, const std::vector<
   r.Replace("Div", {sum, r.Scalar(type, static_cast<double>(taps), "count")});
 }
 
+bool MayPad(const NodeView& pool) {
+  const std::string mode = pool.String("auto_pad", "NOTSET");
+  return mode == "SAME_UPPER" || mode == "SAME_LOWER" || (mode == "NOTSET" && !AllAre(pool.Ints("pads"), 0));
+}
+
 // Swaps the anchor, a MaxPool, with the activation it reads.
 void SwapPool(Rewriter& r) {
   Graph& g = r.graph();
@@ -286,6 +291,11 @@ absl::StatusOr<bool> LowerPoolOrder::Run(Graph& graph, PassContext& context) con
     }
     if (!graph.HasSingleNodeUse(x)) {
       context.Missed(pool, "the activation's result has another reader");
+      continue;
+    }
+    // EZKL pads with zeros, which the activation's result is seldom below, and what it reads often.
+    if (context.target->name() == "ezkl" && MayPad(pool)) {
+      context.Missed(pool, "its pads are zeros, and count for what the activation reads");
       continue;
     }
     if (std::any_of(pool.outputs().begin() + 1, pool.outputs().end(), [](ValueId output) { return output.valid(); })) {

@@ -17,7 +17,8 @@
 //   - the number of elements of a mean is not surely a number of the type (2^24; 2^8 in bfloat16), the type is
 //     float16, of which a sum may be infinite where the mean is not, or Div doesn't broadcast (below opset 7);
 //   - lower_reduce_sum: an axis is longer than the last one that is left when its turn comes;
-//   - lower_pool_order: f's result has another reader, another shape or is an output, or Indices are read.
+//   - lower_pool_order: f's result has another reader, another shape or is an output, or Indices are read; for EZKL, which
+//     pads with zeros, where the pool pads.
 #ifndef DSPERSE_FOLD_LOWERING_LOWER_POOLS_H_
 #define DSPERSE_FOLD_LOWERING_LOWER_POOLS_H_
 
@@ -29,7 +30,7 @@ DSPERSE_NODE_LOWERING(LowerAveragePool, "lower_average_pool", "AveragePool", kRe
                       "AveragePool as a sum and Div, or as a depthwise Conv");
 DSPERSE_NODE_LOWERING(LowerReduceMean, "lower_reduce_mean", "ReduceMean", kReRounded,
                       "ReduceMean as ReduceSum and Div");
-DSPERSE_NODE_LOWERING(LowerReduceSum, "lower_reduce_sum", "ReduceSum", kSameSum,
+DSPERSE_NODE_LOWERING_FOR("jstprove", LowerReduceSum, "lower_reduce_sum", "ReduceSum", kSameSum,
                       "ReduceSum over several axes as one an axis");
 DSPERSE_NODE_LOWERING(LowerGlobalMaxPool, "lower_global_max_pool", "GlobalMaxPool", kSame,
                       "GlobalMaxPool as MaxPool");

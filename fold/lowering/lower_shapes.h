@@ -22,11 +22,16 @@
 
 namespace dsperse {
 
-DSPERSE_NODE_LOWERING(LowerAddOrder, "lower_add_order", "Add", kSame, "The operand of the result's shape first");
-DSPERSE_NODE_LOWERING(LowerMulOrder, "lower_mul_order", "Mul", kSame, "The operand of the result's shape first");
-DSPERSE_NODE_LOWERING(LowerSubOrder, "lower_sub_order", "Sub", kSame, "The operand of the result's shape first");
-DSPERSE_NODE_LOWERING(LowerGatherAxis, "lower_gather_axis", "Gather", kSame, "The axis of a Gather counted from the front");
-DSPERSE_NODE_LOWERING(LowerFlattenAxis, "lower_flatten_axis", "Flatten", kSame, "The axis of a Flatten counted from the front");
+DSPERSE_NODE_LOWERING_FOR("jstprove", LowerAddOrder, "lower_add_order", "Add", kSame,
+                          "The operand of the result's shape first");
+DSPERSE_NODE_LOWERING_FOR("jstprove", LowerMulOrder, "lower_mul_order", "Mul", kSame,
+                          "The operand of the result's shape first");
+DSPERSE_NODE_LOWERING_FOR("jstprove", LowerSubOrder, "lower_sub_order", "Sub", kSame,
+                          "The operand of the result's shape first");
+DSPERSE_NODE_LOWERING_FOR("jstprove", LowerGatherAxis, "lower_gather_axis", "Gather", kSame,
+                          "The axis of a Gather counted from the front");
+DSPERSE_NODE_LOWERING_FOR("jstprove", LowerFlattenAxis, "lower_flatten_axis", "Flatten", kSame,
+                          "The axis of a Flatten counted from the front");
 DSPERSE_NODE_LOWERING(LowerMatMulBatches, "lower_matmul_batches", "MatMul", kSame, "Batches of a MatMul expanded to one shape");
 
 }  // namespace dsperse

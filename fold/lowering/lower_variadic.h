@@ -12,7 +12,7 @@ namespace dsperse {
 
 DSPERSE_NODE_LOWERING(LowerMax, "lower_max", "Max", kSame, "Max of many as a chain of two");
 DSPERSE_NODE_LOWERING(LowerMin, "lower_min", "Min", kSame, "Min of many as a chain of two");
-DSPERSE_NODE_LOWERING(LowerSum, "lower_sum", "Sum", kReRounded, "Sum as a chain of Add");
+DSPERSE_NODE_LOWERING_FOR("jstprove", LowerSum, "lower_sum", "Sum", kReRounded, "Sum as a chain of Add");
 
 }  // namespace dsperse
 

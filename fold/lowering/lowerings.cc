@@ -3,6 +3,7 @@
 #include <map>
 
 #include "fold/lowering/lower_activations.h"
+#include "fold/lowering/lower_attributes.h"
 #include "fold/lowering/lower_batchnorm.h"
 #include "fold/lowering/lower_constants.h"
 #include "fold/lowering/lower_conv.h"
@@ -12,6 +13,7 @@
 #include "fold/lowering/lower_layer_norm.h"
 #include "fold/lowering/lower_moves.h"
 #include "fold/lowering/lower_pools.h"
+#include "fold/lowering/lower_repeats.h"
 #include "fold/lowering/lower_scale_order.h"
 #include "fold/lowering/lower_scale_paths.h"
 #include "fold/lowering/lower_shapes.h"
@@ -33,17 +35,22 @@ const std::vector<const Pass*>& Lowerings() {
   static const std::vector<const Pass*>& list = *new std::vector<const Pass*>{
       // Pools first: they make Convs that the Conv lowerings take on.
       Instance<LowerPoolOrder>(),
+      Instance<LowerMaxPoolStrides>(),
+      Instance<LowerAveragePoolStrides>(),
       Instance<LowerAveragePool>(),
       Instance<LowerGlobalAveragePool>(),
       Instance<LowerReduceMean>(),
       Instance<LowerReduceSum>(),
       Instance<LowerGlobalMaxPool>(),
+      Instance<LowerPoolEdges>(),
       Instance<LowerBatchNorm>(),
       Instance<LowerScaleOrder>(),
       Instance<LowerConvAttributes>(),
       Instance<LowerConv1d>(),
       Instance<LowerDilatedConv>(),
       Instance<LowerGroupedConv>(),
+      Instance<LowerConvTransposeAttributes>(),
+      Instance<LowerGroupedConvTranspose>(),
       Instance<LowerMatMul>(),
       Instance<LowerGemmFactors>(),
       Instance<LowerGemmBias>(),
@@ -59,6 +66,7 @@ const std::vector<const Pass*>& Lowerings() {
       Instance<LowerDiv>(),
       Instance<LowerMax>(),
       Instance<LowerMin>(),
+      Instance<LowerMaxTensor>(),
       Instance<LowerMaxWidth>(),
       Instance<LowerMinWidth>(),
       Instance<LowerSum>(),
@@ -67,6 +75,9 @@ const std::vector<const Pass*>& Lowerings() {
       Instance<LowerMulOrder>(),
       Instance<LowerSubOrder>(),
       Instance<LowerMatMulBatches>(),
+      Instance<LowerExpandAxes>(),
+      Instance<LowerTile>(),
+      Instance<LowerResizeScales>(),
       Instance<LowerGatherAxis>(),
       Instance<LowerFlattenAxis>(),
       // Last: what these make is first offered to fusion, then lowered in the next round.

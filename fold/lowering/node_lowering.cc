@@ -19,6 +19,7 @@ absl::string_view LoweringClassName(LoweringClass c) {
 }
 
 bool NodeLowering::MayApply(const Target& target) const {
+  if (!Serves(target)) return false;
   if (price_driven() || may_be_wanted()) return true;
   bool known = false;
   for (const TargetRow& row : target.rows()) {
@@ -30,7 +31,7 @@ bool NodeLowering::MayApply(const Target& target) const {
 }
 
 absl::StatusOr<bool> NodeLowering::Run(Graph& graph, PassContext& context) const {
-  if (context.target == nullptr) return false;
+  if (context.target == nullptr || !Serves(*context.target)) return false;
   bool changed = false;
   std::optional<std::string> why_not_here;
   for (NodeId id : graph.AllNodes()) {

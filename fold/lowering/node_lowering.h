@@ -30,7 +30,10 @@ class NodeLowering : public Pass {
   virtual LoweringClass lowering_class() const = 0;
   // The operator it rewrites (of the default domain).
   virtual absl::string_view op_type() const = 0;
-  // False where `target` proves every op_type() as it is and no price is compared: then it never applies.
+  // False: it writes a form that another target wants, and never applies for `target`.
+  virtual bool Serves(const Target&) const { return true; }
+  // False where it doesn't serve `target`, or that proves every op_type() as it is and no price is compared: then it
+  // never applies.
   bool MayApply(const Target& target) const;
 
   // Only with a target. Rewrites every node of op_type() that the target doesn't prove (or any one, if

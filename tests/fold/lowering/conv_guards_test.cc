@@ -10,6 +10,37 @@ using ::dsperse::testing::GuardedName;
 using ::dsperse::testing::LoweringGuards;
 
 INSTANTIATE_TEST_SUITE_P(
+    ConvTranspose, LoweringGuards,
+    ::testing::Values(
+        Guarded{"OfAnUnknownKernel", "lower_conv_transpose_attributes",
+                "g (float[1, 1, 2] x, float w) => (float[a, b, c] y) { k = Unknown(w) y = ConvTranspose(x, k) }",
+                "the shape of its kernel is not known"},
+        Guarded{"OfAnotherKernelShape", "lower_conv_transpose_attributes",
+                "g (float[1, 1, 2] x) => (float[a, b, c] y) <float[1, 1, 2] w = {1, 2}>"
+                " { y = ConvTranspose<kernel_shape = [3]>(x, w) }",
+                "its attributes don't fit its kernel"},
+        Guarded{"OfTooManyPads", "lower_conv_transpose_attributes",
+                "g (float[1, 1, 2] x) => (float[a, b, c] y) <float[1, 1, 2] w = {1, 2}>"
+                " { y = ConvTranspose<pads = [0, 0, 0]>(x, w) }",
+                "its attributes don't fit its kernel"},
+        Guarded{"OfAnUnknownLength", "lower_conv_transpose_attributes",
+                "g (float[1, 1, N] x) => (float[1, 1, M] y) <float[1, 1, 2] w = {1, 2}>"
+                " { y = ConvTranspose<auto_pad = \"SAME_UPPER\">(x, w) }",
+                "its shapes are not known"},
+        Guarded{"ToMoreThanItReaches", "lower_conv_transpose_attributes",
+                "g (float[1, 1, 2] x) => (float[1, 1, 4] y) <float[1, 1, 1] w = {1}>"
+                " { y = ConvTranspose<strides = [2], output_shape = [4]>(x, w) }",
+                "its result is larger than what its kernel reaches"},
+        Guarded{"InGroupsOfAComputedKernel", "lower_grouped_conv_transpose",
+                "g (float[1, 2, 2] x, float[2, 1, 1] w) => (float[1, 2, 2] y) { y = ConvTranspose<group = 2>(x, w) }",
+                "its kernel: 'w' is not constant"},
+        Guarded{"InGroupsOfAnotherBias", "lower_grouped_conv_transpose",
+                "g (float[1, 2, 2] x) => (float[1, 2, 2] y) <float[2, 1, 1] w = {1, 2}, float[1] b = {1}>"
+                " { y = ConvTranspose<group = 2>(x, w, b) }",
+                "its bias has another length or type"}),
+    GuardedName);
+
+INSTANTIATE_TEST_SUITE_P(
     ConvKernel, LoweringGuards,
     ::testing::Values(
         Guarded{"ThatIsComputed", "lower_conv_attributes",

@@ -54,6 +54,19 @@ INSTANTIATE_TEST_SUITE_P(
     FormName);
 
 INSTANTIATE_TEST_SUITE_P(
+    ConvTranspose, LoweringForms,
+    ::testing::Values(
+        Form{"ToTheLower",
+             "g (float[1,1,3,3] x) => (float[1,1,6,6] y) <float[1,1,3,3] w = {1, 2, 3, 4, 5, 6, 7, 8, 9}> "
+             "{ y = ConvTranspose<strides = [2, 2], auto_pad = \"SAME_LOWER\">(x, w) }",
+             "ConvTranspose"},
+        Form{"InGroups",
+             "g (float[1,4,2,2] x) => (float[1,2,3,3] y) <float[4,1,2,2] w = {1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8}> "
+             "{ y = ConvTranspose<group = 2>(x, w) }",
+             "Split ConvTranspose ConvTranspose Concat"}),
+    FormName);
+
+INSTANTIATE_TEST_SUITE_P(
     Constants, LoweringForms,
     ::testing::Values(
         Form{"Bfloat16WhereConvTakesIt",
