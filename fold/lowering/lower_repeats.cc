@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -85,7 +87,6 @@ absl::StatusOr<Matched<Rewrite>> LowerPoolEdges::Match(const Graph&, const NodeV
   if (!in || !out || in->size() != axes + 2 || out->size() != axes + 2) {
     return NoMatch<Rewrite>("its shapes are not known");
   }
-  if (node.opset() < kSliceByInputs) return NoMatch<Rewrite>("Slice takes inputs from opset 10 on");
   const std::vector<int64_t> pads = PoolPads(node, *in, *out);
   if (pads.size() != 2 * axes) return NoMatch<Rewrite>("its attributes don't fit its input");
   int64_t copies = 0;
@@ -100,11 +101,13 @@ absl::StatusOr<Matched<Rewrite>> LowerPoolEdges::Match(const Graph&, const NodeV
     ValueId x = r.anchor().input(0);
     for (size_t i = 0; i < axes; ++i) {
       const int64_t axis = static_cast<int64_t>(i) + 2, size = dims[i + 2];
-      const auto edge = [&](int64_t from, absl::string_view suffix) {
-        return r.Emit("Slice",
-                      {x, r.Ints({from}, absl::StrCat(suffix, "_from")), r.Ints({from + 1}, absl::StrCat(suffix, "_to")),
-                       r.Ints({axis}, absl::StrCat(suffix, "_axis"))},
-                      suffix);
+      const auto edge = [&](int64_t from, const std::string& name) {
+        const std::vector<int64_t> starts = {from}, ends = {from + 1}, along = {axis};
+        if (r.opset() < kSliceByInputs) {
+          return r.Emit("Slice", {x}, name, {{"starts", starts}, {"ends", ends}, {"axes", along}});
+        }
+        return r.Emit("Slice", {x, r.Ints(starts, name + "_from"), r.Ints(ends, name + "_to"), r.Ints(along, name + "_axis")},
+                      name);
       };
       std::vector<ValueId> parts;
       if (pads[i] > 0) parts.assign(static_cast<size_t>(pads[i]), edge(0, absl::StrCat("first_", axis)));
@@ -114,9 +117,71 @@ absl::StatusOr<Matched<Rewrite>> LowerPoolEdges::Match(const Graph&, const NodeV
       }
       if (parts.size() > 1) x = r.Emit("Concat", std::move(parts), absl::StrCat("edges_", axis), {{"axis", axis}});
     }
+    Attributes attributes = {{"auto_pad", std::string("NOTSET")}, {"pads", std::vector<int64_t>(2 * axes, 0)}};
+    if (r.opset() >= 10) attributes.push_back({"ceil_mode", int64_t{0}});
     r.Replace("MaxPool", {x},
-              {{"auto_pad", std::string("NOTSET")}, {"ceil_mode", int64_t{0}}, {"pads", std::vector<int64_t>(2 * axes, 0)}},
-              /*like_anchor=*/true);
+              std::move(attributes), /*like_anchor=*/true);
+  }});
+}
+
+absl::StatusOr<Matched<Rewrite>> LowerUncountedPads::Match(const Graph&, const NodeView& node, Facts& facts) const {
+  if (!node.HasAttr("strides")) return NoMatch<Rewrite>();  // written out first
+  if (node.Int("count_include_pad", 0) != 0) return NoMatch<Rewrite>();
+  if (!AllOnes(node.Ints("dilations"))) return NoMatch<Rewrite>("it is dilated");
+  if (node.Int("ceil_mode", 0) != 0) return NoMatch<Rewrite>("ceil_mode is set");
+  const std::optional<Dims> in = facts.StaticShape(node.input(0)), out = facts.StaticShape(node.output(0));
+  const DType type = facts.TypeOf(node.input(0));
+  const std::vector<int64_t> kernel = node.Ints("kernel_shape"), strides = node.Ints("strides");
+  const size_t axes = kernel.size();
+  if (!in || !out || in->size() != axes + 2 || out->size() != axes + 2) return NoMatch<Rewrite>("its shapes are not known");
+  if (!IsFloat(type)) return NoMatch<Rewrite>("its element type is no float");
+  if (std::string why = WhyNotBroadcast(node, "Mul"); !why.empty()) return NoMatch<Rewrite>(why);
+  const std::vector<int64_t> pads = PoolPads(node, *in, *out);
+  if (pads.size() != 2 * axes) return NoMatch<Rewrite>("its attributes don't fit its input");
+  // Taps of a window by those of them within the image: a product over the axes.
+  Dims dims = {1, 1};
+  std::vector<double> factors = {1};
+  for (size_t i = 0; i < axes; ++i) {
+    const int64_t size = (*out)[i + 2];
+    if (pads[i] >= kernel[i] || pads[i + axes] >= kernel[i]) return NoMatch<Rewrite>("a window may lie beyond the image");
+    if (size > kMostRead / static_cast<int64_t>(factors.size())) return NoMatch<Rewrite>("its result is too large");
+    std::vector<double> next;
+    for (double factor : factors) {
+      for (int64_t p = 0; p < size; ++p) {
+        const int64_t begin = p * strides[i] - pads[i];
+        const int64_t taps = std::min(begin + kernel[i], (*in)[i + 2]) - std::max<int64_t>(begin, 0);
+        next.push_back(factor * static_cast<double>(kernel[i]) / static_cast<double>(taps));
+      }
+    }
+    factors = std::move(next);
+    dims.push_back(size);
+  }
+  if (std::all_of(pads.begin(), pads.end(), [](int64_t pad) { return pad == 0; })) return NoMatch<Rewrite>();
+  DSPERSE_ASSIGN_OR_RETURN(const Tensor tensor, RoundTo(type, dims, factors));
+  return dsperse::Match(Rewrite{"its pads counted, and the mean multiplied at the border", [tensor](Rewriter& r) {
+    const NodeView view = r.anchor();
+    Attributes attributes = {{"count_include_pad", int64_t{1}}};
+    for (const char* name : {"kernel_shape", "strides", "pads"}) {
+      if (view.HasAttr(name)) attributes.push_back({name, view.Ints(name)});
+    }
+    if (view.HasAttr("auto_pad")) attributes.push_back({"auto_pad", view.String("auto_pad", "")});
+    const ValueId mean = r.Emit("AveragePool", {view.input(0)}, "counted", std::move(attributes));
+    r.Replace("Mul", {mean, r.Constant(tensor, "taps")});
+  }});
+}
+
+absl::StatusOr<Matched<Rewrite>> LowerSoftmaxAxes::Match(const Graph&, const NodeView& node, Facts& facts) const {
+  if (node.opset() >= 13) return NoMatch<Rewrite>();
+  const std::optional<Dims> dims = facts.StaticShape(node.output(0));
+  if (!dims) return NoMatch<Rewrite>("its shape is not known");
+  const int64_t rank = static_cast<int64_t>(dims->size()), given = node.Int("axis", 1);
+  const int64_t axis = given < 0 ? given + rank : given;
+  if (axis < 0 || axis >= rank) return NoMatch<Rewrite>("its axis is out of range");
+  if (node.opset() < 5) return NoMatch<Rewrite>("Reshape takes a shape from opset 5 on");
+  return dsperse::Match(Rewrite{"its axes flattened", [axis, dims = *dims](Rewriter& r) {
+    const ValueId flat = r.Emit("Flatten", {r.anchor().input(0)}, "flat", {{"axis", axis}});
+    const ValueId shares = r.Emit("Softmax", {flat}, "shares", {{"axis", int64_t{1}}});
+    r.Replace("Reshape", {shares, r.Ints(std::vector<int64_t>(dims.begin(), dims.end()), "shape")});
   }});
 }
 

@@ -112,6 +112,21 @@ INSTANTIATE_TEST_SUITE_P(
              "g (float[1,1,4] x) => (float[1,1,4] y) "
              "{ r = Relu(x) y = MaxPool<kernel_shape = [3], strides = [1], pads = [1, 1]>(r) }",
              "Relu MaxPool"},
+        Form{"OldPaddedMaxPool",
+             "<ir_version: 4, opset_import: [\"\" : 9]> g (float[1,2,5] x) => (float[1,2,5] y) "
+             "{ y = MaxPool<kernel_shape = [5], strides = [1], pads = [2, 2]>(x) }",
+             "Slice Slice Concat MaxPool"},
+        Form{"AveragePoolThatCountsNoPads",
+             "g (float[1,2,5,4] x) => (float[1,2,3,4] y) "
+             "{ y = AveragePool<kernel_shape = [3, 2], strides = [2, 1], pads = [1, 0, 1, 1]>(x) }",
+             "AveragePool Mul"},
+        Form{"AveragePoolToTheSameSize",
+             "g (float[1,2,5] x) => (float[1,2,3] y) "
+             "{ y = AveragePool<kernel_shape = [2], strides = [2], auto_pad = \"SAME_UPPER\">(x) }",
+             "AveragePool Mul"},
+        Form{"SoftmaxOverSeveralAxes",
+             "<ir_version: 6, opset_import: [\"\" : 11]> g (float[2,3,2] x) => (float[2,3,2] y) { y = Softmax<axis = 1>(x) }",
+             "Flatten Softmax Reshape"},
         Form{"Tiles", "g (float[2,3] x) => (float[4,9] y) <int64[2] r = {2, 3}> { y = Tile(x, r) }", "Concat Concat"},
         Form{"TilesOfOne", "g (float[1,3] x) => (float[4,3] y) <int64[2] r = {4, 1}> { y = Tile(x, r) }", "Tile"},
         Form{"ExpandByAxes", "g (float[2,1] x) => (float[3,4,2,5] y) <int64[4] s = {3, 4, 2, 5}> { y = Expand(x, s) }",
@@ -149,8 +164,8 @@ INSTANTIATE_TEST_SUITE_P(
              "g (float[1,1,3] x, float[1] b) => (float[1,1,2] y) <float[1,1,2] w = {1, 2}> "
              "{ y = Conv<kernel_shape = [2], strides = [1], dilations = [1], pads = [0, 0]>(x, w, b) }",
              ""},
-        Form{"AveragePoolThatCountsNoPads",
-             "g (float[1,1,3] x) => (float[1,1,3] y) "
+        Form{"AveragePoolOfUnknownSize",
+             "g (float[1,1,N] x) => (float[1,1,N] y) "
              "{ y = AveragePool<kernel_shape = [3], strides = [1], pads = [1, 1]>(x) }",
              ""},
         Form{"MaxPoolWithIndices",
