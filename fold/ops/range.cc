@@ -61,6 +61,11 @@ absl::StatusOr<InputRanges> ParseInputRanges(absl::Span<const std::string> flags
 }
 
 Interval RangeOfConstant(const Tensor& tensor) {
+  // Such a tensor may be larger than any memory, and one of its elements tells all.
+  if (tensor.is_uniform() && tensor.num_elements() > 1) {
+    const absl::StatusOr<Tensor> one = Tensor::Uniform(tensor.dtype(), {}, tensor.uniform_element());
+    return one.ok() ? RangeOfConstant(*one) : Interval();
+  }
   Interval range{0, 0};
   bool first = true;
   bool finite = true;
