@@ -198,6 +198,10 @@ absl::Status CheckOperator(const NodeView& node, absl::Span<const Fact* const> i
   if (node.Int("blocksize", 1) > (int64_t{1} << 20)) {
     return Invalid(absl::StrCat("a blocksize of ", node.Int("blocksize", 1)));
   }
+  // The function lays out as many lengths as are said.
+  if (op == "Split" && node.Int("num_outputs", 1) > node.num_outputs()) {
+    return Invalid(absl::StrCat("num_outputs is ", node.Int("num_outputs", 1), ", it has ", node.num_outputs(), " outputs"));
+  }
   if (op == "GatherND") {
     // Their sum is where the function begins to read the data's shape.
     const int64_t batch_dims = node.Int("batch_dims", 0);

@@ -13,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "tests/fold/ops/nonsense.h"
 #include "tests/fold/ops/onnx_cases.h"
+#include "tests/support/parse.h"
 
 namespace dsperse {
 namespace {
@@ -40,6 +41,16 @@ void SurviveNonsense(uint64_t seeds) {
         << schema.domain() << "." << schema.Name() << " " << schema.SinceVersion() << ": "
         << result.reason;
   }
+}
+
+// The library would lay out a length for each.
+TEST(SchemaBridge, LooksAtNoMoreOutputsThanThereAre) {
+  const Graph graph = testing::ParseGraph(
+      "<ir_version: 8, opset_import: [\"\" : 18]> g (float[4] x) => (y, z) { y, z = Split<num_outputs = 1099511627776>(x) }");
+  Facts facts(&graph);
+  const NodeView split = graph.node(graph.FirstNode(graph.main()));
+  EXPECT_FALSE(facts.ShapeOf(split.output(0)).has_rank());
+  EXPECT_EQ(facts.Problem(split.id()), "num_outputs is 1099511627776, it has 2 outputs");
 }
 
 TEST(SchemaBridge, SurvivesNonsense) { SurviveNonsense(40); }
