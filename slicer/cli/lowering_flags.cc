@@ -36,6 +36,8 @@ std::string Share(const Provability& p) {
 
 }  // namespace
 
+absl::string_view PricesOf(absl::string_view target) { return target == "ezkl" ? "ezkl_halo2" : "jstprove_expander"; }
+
 void AddLoweringFlags(CLI::App& command, absl::string_view by_default, LoweringFlags& flags) {
   command
       .add_option("--target", flags.target,
@@ -80,7 +82,7 @@ absl::Status ApplyLoweringFlags(const LoweringFlags& flags, absl::string_view ba
   DSPERSE_RETURN_IF_ERROR(IsTarget(flags.target, /*none=*/true));
   options->target = Target::Find(flags.target);
   options->lower = true;
-  if (backend.empty()) backend = flags.target == "ezkl" ? "ezkl_halo2" : "jstprove_expander";
+  if (backend.empty()) backend = PricesOf(flags.target);
   const Backend* prices = FindBackend(backend);
   if (prices == nullptr) return absl::InternalError(absl::StrCat("no backend ", backend));
   DSPERSE_ASSIGN_OR_RETURN(options->pricer,

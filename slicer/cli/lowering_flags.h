@@ -23,6 +23,9 @@ struct LoweringFlags {
   std::vector<std::string> input_ranges;
 };
 
+// The backend that prices what `target` proves.
+absl::string_view PricesOf(absl::string_view target);
+
 // `--target`, `--exact`, `--require-provable`, `--input-range`. `by_default` ends the help of `--target`.
 void AddLoweringFlags(CLI::App& command, absl::string_view by_default, LoweringFlags& flags);
 

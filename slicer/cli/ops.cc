@@ -10,6 +10,7 @@
 #include "nlohmann/json.hpp"
 #include "slicer/cli/cli.h"
 #include "slicer/cli/json_file.h"
+#include "slicer/cli/lowering_flags.h"
 #include "slicer/cli/prover_ops.h"
 #include "slicer/cli/text_table.h"
 
@@ -112,6 +113,9 @@ void AddOpsCommand(CLI::App& app, CliContext& context) {
                             ->type_name("NAME");
   command->callback([json, markdown, prover, backend, target, &context] {
     const bool of_prover = backend->count() > 0 || target->count() > 0;
+    // One of the two says the other.
+    if (backend->count() == 0) prover->backend = std::string(PricesOf(prover->target));
+    if (target->count() == 0 && prover->backend == PricesOf("ezkl")) prover->target = "ezkl";
     context.SetAction([json, markdown, prover, of_prover, &context] {
       if (of_prover) return PrintProverOps(*prover, *json, context);
       if (*json) {

@@ -318,6 +318,8 @@ TEST(OpsCommand, TellsWhatIsInferredEvaluatedPricedAndProven) {
   EXPECT_TRUE(relu && conv);
   EXPECT_THAT(Cli({"ops", "--backend", "ezkl_halo2", "--target", "ezkl"}).out,
               HasSubstr("priced by ezkl_halo2"));
+  EXPECT_THAT(Cli({"ops", "--target", "ezkl"}).out, HasSubstr("priced by ezkl_halo2"));
+  EXPECT_EQ(Json::parse(Cli({"ops", "--backend", "ezkl_halo2", "--json"}).out)["target"], "ezkl");
   EXPECT_EQ(Cli({"ops", "--target", "plonk"}).code, 2);
 }
 
