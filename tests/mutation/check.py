@@ -44,6 +44,7 @@ PROGRAMS = {
     "fold/passes/*.cc": ["fold_passes_test", "fold_test", "fold_lowering_test"],
     "fold/lowering/*.cc": ["fold_lowering_test"],
     "fold/ops/target.cc": [OPS_TEST, "fold_lowering_test"],
+    "fold/ops/ezkl_rows.cc": [OPS_TEST, "fold_lowering_test", "circuit_estimate_test"],
     "fold/ops/fixed_point.cc": ["fold_lowering_test", OPS_TEST, "slicer_test"],
     "fold/ops/zero_comparison.cc": ["slicer_test", "circuit_estimate_test"],
     "fold/ops/range*.cc": ["fold_passes_test", OPS_TEST, "slicer_test"],
