@@ -21,7 +21,6 @@ class Count {
 
   constexpr uint64_t value() const { return value_; }
   constexpr bool overflow() const { return overflow_; }
-  constexpr bool zero() const { return value_ == 0; }
 
   Count& operator+=(Count other) {
     uint64_t sum = 0;

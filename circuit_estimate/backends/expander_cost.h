@@ -34,11 +34,6 @@ struct ExpanderCost {
   // A constraint between constants that the whole circuit holds once.
   bool trivial = false;
 
-  bool nothing() const {
-    return checks.empty() && !trivial && constraints.zero() && inputs.zero() && mul.zero() && saved_mul.zero() &&
-           add.zero() && products.zero() && table_constraints.zero() && table_inputs.zero() && table_mul.zero();
-  }
-
   void Check(int bits, Count times) {
     if (times == Count(0)) return;  // without any, the circuit has no table
     for (RangeChecks& known : checks) {
